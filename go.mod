@@ -1,0 +1,3 @@
+module github.com/gosctp/gosctp
+
+go 1.25.0
