@@ -1,0 +1,5 @@
+//go:build !invariants
+
+package seg
+
+func poison(*Buf) {}

@@ -1,0 +1,62 @@
+package tcb
+
+import "github.com/gosctp/gosctp/internal/mono"
+
+// Config holds the protocol parameters of an association. Its zero value is
+// not usable: start from DefaultConfig. It is never changed once an
+// association points to it.
+type Config struct {
+	// RFC 9260 section 16.
+	RTOInitial         mono.Duration
+	RTOMin             mono.Duration
+	RTOMax             mono.Duration
+	MaxBurst           int // packets of new data in one go; 0 means no limit
+	ValidCookieLife    mono.Duration
+	AssocMaxRetrans    int
+	PathMaxRetrans     int
+	MaxInitRetransmits int
+	HBInterval         mono.Duration // 0 switches heartbeats on idle paths off
+	HBMaxBurst         int
+	SackDelay          mono.Duration
+	SackFreq           int // packets with DATA per SACK; 1 acknowledges each
+
+	OutStreams   uint16 // outgoing streams asked for
+	MaxInStreams uint16 // incoming streams offered
+
+	SendBuffer    int // bytes queued and in flight, overhead included
+	RecvBuffer    int // bytes held for the application, overhead included
+	PartialPoint  int // bytes of one message at which partial delivery starts; 0: only when the window is full
+	NoDelay       bool
+	MaxMessage    int // largest message that may be sent; 0 means SendBuffer
+	MaxSegment    int // largest user data of a DATA chunk; 0 means what the path MTU takes
+	PathMTU       int // IP packet size that overrides what the link says; 0 means the link's
+	MinPathMTU    int // below this a reported path MTU is not believed
+	InitialBurst  int // initial cwnd in packets; 0 means RFC 9260 section 7.2.1
+	ShutdownGuard mono.Duration
+}
+
+// Defaults of RFC 9260 section 16 and, where it is silent, of Linux.
+var defaultConfig = Config{
+	RTOInitial:         1 * mono.Second,
+	RTOMin:             1 * mono.Second,
+	RTOMax:             60 * mono.Second,
+	MaxBurst:           4,
+	ValidCookieLife:    60 * mono.Second,
+	AssocMaxRetrans:    10,
+	PathMaxRetrans:     5,
+	MaxInitRetransmits: 8,
+	HBInterval:         30 * mono.Second,
+	HBMaxBurst:         1,
+	SackDelay:          200 * mono.Millisecond,
+	SackFreq:           2,
+	OutStreams:         10,
+	MaxInStreams:       65535,
+	SendBuffer:         1 << 20,
+	RecvBuffer:         1 << 20,
+	MinPathMTU:         576,
+	ShutdownGuard:      5 * 60 * mono.Second,
+}
+
+// DefaultConfig returns the parameters of RFC 9260 section 16 and, where it is
+// silent, Linux's or ours.
+func DefaultConfig() Config { return defaultConfig }
