@@ -1,0 +1,177 @@
+package fsm
+
+import (
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+
+// initDefect judges the mandatory contents of an INIT or INIT ACK. It returns
+// the cause to refuse it with, 0 if there is none.
+func initDefect(ev *Event) chunk.CauseCode {
+	in := ev.Init
+	switch {
+	case in.Verdict != 0:
+		return chunk.CauseProtocolViolation
+	case in.HasHostName:
+		return chunk.CauseUnresolvableAddr
+	case in.ARwnd < chunk.MinARwnd, in.OS == 0, in.MIS == 0:
+		return chunk.CauseInvalidMandatory
+	}
+	return 0
+}
+
+// refuseInit answers a defective INIT. No association is touched.
+func refuseInit(ev *Event, out *Commands, cause chunk.CauseCode) Disposition {
+	out.respond(chunk.TypeAbort, 0, ev.Init.Tag, cause, ev.Span)
+	return DiscardPacket
+}
+
+// sfAssociate: RFC 9260 section 5.1 A, the user asks for an association.
+func sfAssociate(_ tcb.View, ev *Event, out *Commands) Disposition {
+	out.add(Command{Verb: CmdSetup, A: uint32(ev.Env.Tag), B: uint32(ev.Env.TSN), C: ev.Env.Tie[0]})
+	out.path(CmdCtlPath, ev.Path)
+	out.send(chunk.TypeInit, ev.Path)
+	out.start(tcb.T1Init, ev.Path)
+	out.state(tcb.CookieWait)
+	out.result(ResultOK)
+	return Consume
+}
+
+// sfInit: RFC 9260 section 5.1 B, an INIT where there is no association. What
+// is needed later goes into the State Cookie; nothing is kept.
+func sfInit(_ tcb.View, ev *Event, out *Commands) Disposition {
+	if ev.Env.NonUnicast || ev.Tag&TagZero == 0 || ev.Init.Tag == 0 {
+		out.count(StatDiscards)
+		return DiscardPacket
+	}
+	if !ev.Env.Listening {
+		// Section 8.4 (3): an INIT that cannot be processed.
+		out.count(StatOutOfBlues)
+		return refuseInit(ev, out, 0)
+	}
+	if cause := initDefect(ev); cause != 0 {
+		return refuseInit(ev, out, cause)
+	}
+	if ev.Env.BacklogFull {
+		return refuseInit(ev, out, chunk.CauseOutOfResource)
+	}
+	out.add(Command{Verb: CmdSendInitAck, Path: tcb.NoPath, A: uint32(ev.Env.Tag), B: uint32(ev.Env.TSN)})
+	return Consume
+}
+
+// sfInitCollision: RFC 9260 section 5.2.1, both ends start at once. The answer
+// repeats our INIT's parameters; state and timers stay.
+func sfInitCollision(v tcb.View, ev *Event, out *Commands) Disposition {
+	if ev.Init.Tag == 0 {
+		return DiscardPacket
+	}
+	if cause := initDefect(ev); cause != 0 {
+		return refuseInit(ev, out, cause)
+	}
+	flags := uint8(InitAckOwn)
+	if v.State() == tcb.CookieEchoed {
+		if ev.Facts.NewAddrs {
+			return refuseInit(ev, out, chunk.CauseRestartNewAddrs)
+		}
+		flags |= InitAckTie
+	} else if ev.Facts.PeerUnknown {
+		// Only to an address that the user named.
+		return DiscardPacket
+	}
+	out.add(Command{Verb: CmdSendInitAck, Flags: flags, Path: tcb.NoPath, A: uint32(v.LocalTag()), B: uint32(v.LocalTSN())})
+	return Consume
+}
+
+// sfInitUnexpected: RFC 9260 section 5.2.2, the peer may have restarted. The
+// answer has a new tag, and tie-tags in the cookie; the association stays.
+func sfInitUnexpected(_ tcb.View, ev *Event, out *Commands) Disposition {
+	if ev.Init.Tag == 0 {
+		return DiscardPacket
+	}
+	if cause := initDefect(ev); cause != 0 {
+		return refuseInit(ev, out, cause)
+	}
+	if ev.Facts.NewAddrs {
+		return refuseInit(ev, out, chunk.CauseRestartNewAddrs)
+	}
+	out.add(Command{Verb: CmdSendInitAck, Flags: InitAckTie, Path: tcb.NoPath, A: uint32(ev.Env.Tag), B: uint32(ev.Env.TSN)})
+	return Consume
+}
+
+// sfInitClosing: RFC 9260 section 9.2, an INIT in SHUTDOWN-ACK-SENT is dropped
+// and the SHUTDOWN ACK sent again.
+func sfInitClosing(v tcb.View, _ *Event, out *Commands) Disposition {
+	out.send(chunk.TypeShutdownAck, v.CtlPath())
+	return Consume
+}
+
+// sfInitAck: RFC 9260 section 5.1 C.
+func sfInitAck(v tcb.View, ev *Event, out *Commands) Disposition {
+	in := ev.Init
+	switch {
+	case in.Tag == 0:
+		// Section 3.3.3: destroy the TCB, ABORT with the T bit.
+		out.respond(chunk.TypeAbort, chunk.FlagT, ev.VTag, chunk.CauseProtocolViolation, Span{})
+		return failSetup(out, chunk.CauseProtocolViolation)
+	case in.ARwnd < chunk.MinARwnd && in.Verdict == 0:
+		// Section 3.3.3: an answer, but no change of state.
+		return refuseInit(ev, out, chunk.CauseInvalidMandatory)
+	}
+	cause := initDefect(ev)
+	if cause == 0 && in.Cookie.Len == 0 {
+		cause = chunk.CauseMissingParam
+	}
+	if cause != 0 {
+		out.respond(chunk.TypeAbort, 0, in.Tag, cause, ev.Span)
+		return failSetup(out, cause)
+	}
+
+	p := v.CtlPath()
+	out.stop(tcb.T1Init)
+	if v.InitTries() == 0 {
+		out.add(Command{Verb: CmdRTTSample, Path: p, Dur: ev.Env.Now.Sub(v.CtlSent())})
+	}
+	out.verb(CmdAdoptInit)
+	out.add(Command{Verb: CmdInitTry, A: 1})
+	out.state(tcb.CookieEchoed)
+	out.send(chunk.TypeCookieEcho, p)
+	if in.NUnknown > 0 {
+		out.add(Command{Verb: CmdSendError, Path: p, Code: uint16(chunk.CauseUnrecognizedParams)})
+	}
+	out.start(tcb.T1Cookie, p)
+	return Consume
+}
+
+// failSetup ends an association that never came up.
+func failSetup(out *Commands, cause chunk.CauseCode) Disposition {
+	out.count(StatAborteds)
+	out.end(CantStart, cause)
+	return DiscardPacket
+}
+
+// sfT1Init: RFC 9260 section 4 step 2 and 5.1.6.
+func sfT1Init(v tcb.View, _ *Event, out *Commands) Disposition {
+	return retrySetup(v, out, tcb.T1Init, chunk.TypeInit, StatT1InitExpireds)
+}
+
+// sfT1Cookie: RFC 9260 section 4 step 3 and 5.1.4.
+func sfT1Cookie(v tcb.View, _ *Event, out *Commands) Disposition {
+	return retrySetup(v, out, tcb.T1Cookie, chunk.TypeCookieEcho, StatT1CookieExpireds)
+}
+
+func retrySetup(v tcb.View, out *Commands, t tcb.TimerID, kind chunk.Type, s Stat) Disposition {
+	out.count(s)
+	if v.InitTries() >= v.Config().MaxInitRetransmits {
+		out.end(CantStart, 0)
+		return Consume
+	}
+	p := v.CtlPath()
+	next := v.NextPath(p)
+	out.verb(CmdInitTry)
+	out.path(CmdBackoff, p)
+	out.path(CmdCtlPath, next)
+	out.send(kind, next)
+	out.start(t, next)
+	return Consume
+}

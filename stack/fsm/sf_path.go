@@ -1,0 +1,73 @@
+package fsm
+
+import (
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// sfHeartbeat: RFC 9260 section 8.3, the information goes back unchanged, to
+// where it came from.
+func sfHeartbeat(_ tcb.View, _ *Event, out *Commands) Disposition {
+	out.send(chunk.TypeHeartbeatAck, tcb.NoPath)
+	return Consume
+}
+
+// sfHeartbeatAck: RFC 9260 sections 5.4 and 8.3. Only the nonce of the last
+// HEARTBEAT to that path counts.
+func sfHeartbeatAck(v tcb.View, ev *Event, out *Commands) Disposition {
+	hb := &ev.HB
+	pc := v.Path(hb.Path)
+	if !hb.Valid || int(hb.Path) >= v.NumPaths() || !pc.HBOut || hb.Nonce != pc.Nonce || hb.RTT < 0 {
+		out.count(StatDiscards)
+		return Discard
+	}
+	out.path(CmdHBAcked, hb.Path)
+	out.add(Command{Verb: CmdRTTSample, Path: hb.Path, Dur: hb.RTT})
+	if pc.State == tcb.PathUnconfirmed {
+		out.add(Command{Verb: CmdPathState, Path: hb.Path, A: uint32(tcb.PathActive)})
+		out.notify(NotePathChange, uint32(hb.Path), uint32(PathConfirmed), Span{})
+	}
+	// Clears both counters, and brings an inactive path back.
+	out.add(Command{Verb: CmdClearErrors, A: 1, C: uint32(tcb.PathSet(0).With(hb.Path))})
+	return Consume
+}
+
+// sfHeartbeatTimer: RFC 9260 section 8.3. The last HEARTBEAT counts as lost if
+// it is still unanswered; a path that carries data needs none.
+func sfHeartbeatTimer(v tcb.View, ev *Event, out *Commands) Disposition {
+	p := ev.Path
+	pc := v.Path(p)
+	if pc.HBOut {
+		active, _ := v.SelectPaths()
+		if pc.State != tcb.PathInactive {
+			// Unanswered heartbeats count for the association only on the
+			// path in use (section 8.1), never while unconfirmed (5.4).
+			if !strike(v, p, pc.State == tcb.PathActive && p == active, out) {
+				return Consume
+			}
+		}
+		out.path(CmdBackoff, p)
+	} else if ev.Facts.PathBusy {
+		out.start(tcb.THeartbeat, p)
+		return Consume
+	}
+	sendHeartbeat(ev, p, out)
+	out.start(tcb.THeartbeat, p)
+	return Consume
+}
+
+func sendHeartbeat(ev *Event, p tcb.PathID, out *Commands) {
+	n := ev.Env.Nonce
+	out.add(Command{Verb: CmdHeartbeat, Path: p, A: uint32(n >> 32), B: uint32(n)})
+}
+
+// sfHeartbeatRequest: RFC 9260 section 11.1.8.
+func sfHeartbeatRequest(v tcb.View, ev *Event, out *Commands) Disposition {
+	if int(ev.Path) >= v.NumPaths() {
+		out.result(ResultState)
+		return Discard
+	}
+	sendHeartbeat(ev, ev.Path, out)
+	out.result(ResultOK)
+	return Consume
+}

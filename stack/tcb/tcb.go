@@ -1,0 +1,137 @@
+package tcb
+
+import (
+	"encoding/binary"
+
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
+)
+
+// TCB is the control state of one association (RFC 9260 section 14.2), less
+// what the pipes own. Only the executor writes it.
+type TCB struct {
+	Cfg *Config
+	ID  uint32 // the association id that users see
+
+	State     State
+	LocalPort uint16
+	PeerPort  uint16
+	LocalTag  chunk.VTag
+	PeerTag   chunk.VTag
+	// Tie-tags are nonces, never the tags themselves: the State Cookie that
+	// carries them is authenticated, not encrypted (RFC 9260 section 5.1.3).
+	TieLocal uint32
+	TiePeer  uint32
+
+	LocalTSN   chunk.TSN // own Initial TSN
+	PeerTSN    chunk.TSN // peer's Initial TSN
+	PeerRwnd   uint32    // the peer's a_rwnd at set-up
+	OutStreams uint16    // outgoing streams in use; before INIT ACK those asked for
+	InStreams  uint16    // incoming streams in use
+
+	Errors         uint16 // association error counter (section 8.1)
+	InitTries      uint16 // retransmissions of INIT and COOKIE ECHO so far
+	StaleRetries   uint8  // Stale Cookie errors answered with a new INIT
+	ShutdownAsked  bool   // the user closed before the association was up
+	Initiated      bool   // we sent the INIT
+	CookieLifetime uint32 // Cookie Preservative to ask for, in ms; 0 for none
+
+	Primary PathID
+	CtlPath PathID // where the last INIT, COOKIE ECHO, SHUTDOWN or SHUTDOWN ACK went
+	Armed   uint8  // control timers that run: bit TimerID
+	Paths   []PathCtl
+
+	CtlSent mono.Time // when the last INIT or COOKIE ECHO was sent for the first time
+}
+
+// PathCtl is the control state of one path.
+type PathCtl struct {
+	State   PathState
+	HBOut   bool // a HEARTBEAT is unanswered
+	HBArmed bool // the heartbeat timer runs
+	Errors  uint16
+	Nonce   uint64 // of the last HEARTBEAT
+}
+
+// Clone returns a copy that shares nothing but the Config.
+func (t *TCB) Clone() TCB {
+	c := *t
+	c.Paths = append([]PathCtl(nil), t.Paths...)
+	return c
+}
+
+// AppendKey appends a canonical form of the control state, points in time
+// left out. Two TCBs with the same key behave the same.
+func (t *TCB) AppendKey(b []byte) []byte {
+	le := binary.LittleEndian
+	b = append(b, byte(t.State), byte(t.Primary), byte(t.CtlPath), t.Armed, t.StaleRetries, flag(t.ShutdownAsked)|flag(t.Initiated)<<1)
+	b = le.AppendUint16(b, t.LocalPort)
+	b = le.AppendUint16(b, t.PeerPort)
+	b = le.AppendUint32(b, uint32(t.LocalTag))
+	b = le.AppendUint32(b, uint32(t.PeerTag))
+	b = le.AppendUint32(b, t.TieLocal)
+	b = le.AppendUint32(b, t.TiePeer)
+	b = le.AppendUint32(b, uint32(t.LocalTSN))
+	b = le.AppendUint32(b, uint32(t.PeerTSN))
+	b = le.AppendUint32(b, t.PeerRwnd)
+	b = le.AppendUint32(b, t.CookieLifetime)
+	b = le.AppendUint16(b, t.OutStreams)
+	b = le.AppendUint16(b, t.InStreams)
+	b = le.AppendUint16(b, t.Errors)
+	b = le.AppendUint16(b, t.InitTries)
+	for i := range t.Paths {
+		p := &t.Paths[i]
+		b = append(b, byte(p.State), flag(p.HBOut)|flag(p.HBArmed)<<1)
+		b = le.AppendUint16(b, p.Errors)
+		b = le.AppendUint64(b, p.Nonce)
+	}
+	return b
+}
+
+func flag(v bool) byte {
+	if v {
+		return 1
+	}
+	return 0
+}
+
+// SelectPaths says which path takes new data and which takes retransmissions
+// (RFC 9260 sections 6.4 and 6.4.1): the primary while it is active, else the
+// next active path after it, else the confirmed path with the fewest errors;
+// retransmissions go to another active path where there is one.
+func (t *TCB) SelectPaths() (active, retran PathID) {
+	n := PathID(len(t.Paths))
+	active, retran = NoPath, NoPath
+	for i := PathID(0); i < n; i++ {
+		p := (t.Primary + i) % n
+		if t.Paths[p].State != PathActive {
+			continue
+		}
+		if active == NoPath {
+			active = p
+		} else if retran == NoPath {
+			retran = p
+		}
+	}
+	if active == NoPath {
+		active = t.leastErrors()
+	}
+	if retran == NoPath {
+		retran = active
+	}
+	return active, retran
+}
+
+func (t *TCB) leastErrors() PathID {
+	best := t.Primary
+	for i := range t.Paths {
+		p := &t.Paths[i]
+		if p.State == PathUnconfirmed {
+			continue
+		}
+		if t.Paths[best].State == PathUnconfirmed || p.Errors < t.Paths[best].Errors {
+			best = PathID(i)
+		}
+	}
+	return best
+}
