@@ -145,14 +145,8 @@ func (cs Causes) Walk() CauseWalker { return CauseWalker{rest: cs} }
 
 // Check walks the whole list and says whether it is well formed.
 func (cs Causes) Check() Err {
-	rest := []byte(cs)
-	for {
-		c, after := tlvNext(rest)
-		if c == nil {
-			return tlvErr(rest)
-		}
-		rest = after
-	}
+	_, e := listLen(cs)
+	return e
 }
 
 // Find returns the first cause with that code before any format error.
@@ -194,7 +188,8 @@ func EndCause(b []byte, mark int) []byte {
 	n := len(b) - mark
 	switch CauseCode(binary.BigEndian.Uint16(b[mark:])) {
 	case CauseUnresolvableAddr, CauseUnrecognizedParams, CauseRestartNewAddrs:
-		n = CauseHeaderLen + listLen(b[mark+CauseHeaderLen:])
+		list, _ := listLen(b[mark+CauseHeaderLen:])
+		n = CauseHeaderLen + list
 	}
 	binary.BigEndian.PutUint16(b[mark+2:], uint16(n))
 	return pad(b, len(b)-mark)

@@ -27,6 +27,29 @@ func (c Chunk) Len() int { return int(binary.BigEndian.Uint16(c[2:])) }
 // Body returns what follows the chunk header.
 func (c Chunk) Body() []byte { return c[ChunkHeaderLen:] }
 
+// Check says whether c is well formed for its type: long enough, its counts
+// within its length, its list of parameters or causes walkable to the end.
+// Values are not judged. Types that RFC 9260 does not define are well formed.
+func (c Chunk) Check() Err {
+	if len(c) < ChunkHeaderLen || len(c) < c.Type().MinLen() {
+		return ErrShort
+	}
+	var e Err
+	switch c.Type() {
+	case TypeInit, TypeInitAck:
+		_, e = listLen(c[InitLen:])
+	case TypeSack:
+		_, e = ParseSack(c)
+	case TypeHeartbeat, TypeHeartbeatAck:
+		if _, e = ParseHeartbeat(c); e == ErrNone {
+			_, e = listLen(c[ChunkHeaderLen:])
+		}
+	case TypeAbort, TypeError:
+		_, e = listLen(c[ChunkHeaderLen:])
+	}
+	return e
+}
+
 // is reports whether c can be a chunk of type t with at least n bytes.
 func (c Chunk) is(t Type, n int) Err {
 	if len(c) < ChunkHeaderLen {

@@ -25,7 +25,8 @@ func End(b []byte, mark int) []byte {
 		return b[:mark]
 	}
 	if at := listOffset(Type(b[mark])); at != 0 && n > at {
-		n = at + listLen(b[mark+at:])
+		list, _ := listLen(b[mark+at:])
+		n = at + list
 	}
 	if n > MaxChunkLen {
 		return b[:mark]
@@ -49,17 +50,18 @@ func listOffset(t Type) int {
 }
 
 // listLen returns the length of a list of parameters or causes without the
-// padding of the last; what is no list counts whole.
-func listLen(b []byte) int {
-	rest := b
+// padding of the last; what is no list counts whole and says why.
+func listLen(b []byte) (int, Err) {
+	n, rest := 0, b
 	for {
 		tlv, after := tlvNext(rest)
 		if tlv == nil {
-			return len(b)
+			if e := tlvErr(rest); e != ErrNone {
+				return len(b), e
+			}
+			return n, ErrNone
 		}
-		if len(after) == 0 {
-			return len(b) - len(rest) + len(tlv)
-		}
+		n = len(b) - len(rest) + len(tlv)
 		rest = after
 	}
 }
