@@ -1,0 +1,116 @@
+// Package path holds what the data sender knows about each of the peer's
+// transport addresses: its path MTU, round-trip time and retransmission
+// timeout (RFC 9260 section 6.3), and its congestion window (section 7.2).
+// Error counters and reachability are control state and live in the TCB.
+package path
+
+import (
+	"net/netip"
+
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// MaxPacket is the largest SCTP packet that any path takes, whatever its MTU:
+// an IPv4 packet holds 65535 bytes.
+const MaxPacket = (65535 - 20) &^ 3
+
+// minPMTU is what is left when a path's MTU is reported absurdly small: one
+// DATA chunk with a little user data.
+const minPMTU = chunk.HeaderLen + chunk.DataHeaderLen + 36
+
+// A Path is one transport address of the peer. Addr, EncapPort and, where the
+// link knows better, Overhead are filled in before Init.
+type Path struct {
+	Addr      netip.Addr // the peer's address
+	Src       netip.Addr // our address toward it; the zero Addr lets the host choose
+	EncapPort uint16     // the peer's UDP port if encapsulated, else 0
+	Overhead  int        // bytes in front of the SCTP packet: IP, and UDP if encapsulated
+
+	PMTU int // largest SCTP packet, a multiple of 4 (RFC 9260 section 1.3)
+
+	RTO    mono.Duration
+	SRTT   mono.Duration // 0 before the first measurement
+	RTTVAR mono.Duration
+
+	Cwnd              int
+	Ssthresh          int
+	PartialBytesAcked int
+	Flight            int // flightsize: bytes of DATA chunks in flight, headers and padding included
+
+	T3       mono.Time // deadline of T3-rtx, zero while it is stopped; the outqueue's
+	LastSent mono.Time // when DATA last went out, zero if never
+
+	CC    Controller // decides Cwnd, Ssthresh and PartialBytesAcked; Init provides NewReno
+	Stats Stats
+
+	cfg      *tcb.Config
+	idleFrom mono.Time // LastSent, moved on by each decay of an idle window
+	decayed  bool      // the window decayed since DATA was last sent
+}
+
+// Stats count what happened on a path since its Init.
+type Stats struct {
+	Packets         uint64 // packets with DATA
+	Chunks          uint64 // DATA chunks, retransmissions included
+	Retransmissions uint64 // DATA chunks sent again
+	T3Expiries      uint64
+	FastRetransmits uint64 // DATA chunks marked by fast retransmit
+	RTTSamples      uint64
+	MinRTT, LastRTT mono.Duration
+}
+
+// Init gives the path the initial values of RFC 9260 sections 6.3.1 and 7.2.1.
+// mtu is the size of the largest IP packet; Config.PathMTU overrides it. The
+// addresses, Overhead and CC stay.
+func (p *Path) Init(cfg *tcb.Config, mtu int) {
+	if p.Overhead == 0 {
+		p.Overhead = 20
+		if p.Addr.Is6() && !p.Addr.Is4In6() {
+			p.Overhead = 40
+		}
+		if p.EncapPort != 0 {
+			p.Overhead += 8
+		}
+	}
+	if cfg.PathMTU != 0 {
+		mtu = cfg.PathMTU
+	}
+	*p = Path{
+		Addr: p.Addr, Src: p.Src, EncapPort: p.EncapPort, Overhead: p.Overhead, CC: p.CC,
+		RTO: cfg.RTOInitial, // R-6.3.1-01
+		cfg: cfg,
+	}
+	if p.CC == nil {
+		p.CC = NewReno{}
+	}
+	p.setPMTU(mtu)
+	p.CC.Reset(p)
+}
+
+// Config returns the configuration that Init was given.
+func (p *Path) Config() *tcb.Config { return p.cfg }
+
+// PMDCS is the largest DATA chunk, header included, that fits a packet on this
+// path (RFC 9260 section 1.3).
+func (p *Path) PMDCS() int { return p.PMTU - chunk.HeaderLen }
+
+// SetPMTU takes note that IP packets of mtu bytes reach the peer and larger
+// ones do not, and reports whether that changed PMTU. Less than
+// Config.MinPathMTU is not believed.
+func (p *Path) SetPMTU(mtu int) bool {
+	old := p.PMTU
+	p.setPMTU(max(mtu, p.cfg.MinPathMTU))
+	return p.PMTU != old
+}
+
+func (p *Path) setPMTU(mtu int) {
+	p.PMTU = max(minPMTU, min((mtu-p.Overhead)&^3, MaxPacket))
+}
+
+// Sent takes note that a packet with DATA leaves on this path.
+func (p *Path) Sent(now mono.Time) {
+	p.LastSent, p.idleFrom, p.decayed = now, now, false
+	p.Stats.Packets++
+}
