@@ -1,0 +1,106 @@
+// Package hostnet answers what links ask about the host: how packets to a
+// destination leave, and which addresses they can come from. Answers are kept
+// for a second at most, so that asking per association is cheap.
+package hostnet
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/gosctp/gosctp/transport"
+)
+
+const (
+	ttl      = time.Second
+	maxKept  = 4096
+	maxIP    = 65535 // what the length field of IPv4 can say; loopback's MTU is 65536
+	minIPMTU = 68
+)
+
+// A Host keeps recent answers about the host as it looks from its namespace.
+// It may be used by several goroutines.
+type Host struct {
+	NS *Namespace // nil: that of whoever asks
+
+	mu     sync.Mutex
+	routes map[netip.Addr]answer
+	addrs  []netip.Addr
+	until  time.Time // of addrs
+}
+
+type answer struct {
+	src   netip.Addr
+	mtu   int
+	err   error
+	until time.Time
+}
+
+// Route returns the source address that the host would choose for packets to
+// dst, and the largest IP packet that it would send there unfragmented.
+func (h *Host) Route(dst netip.Addr) (src netip.Addr, mtu int, err error) {
+	if !dst.IsValid() || dst.Is4In6() || dst.IsUnspecified() || dst.IsMulticast() || dst == broadcast {
+		return netip.Addr{}, 0, fmt.Errorf("%w: %v is not a unicast address", transport.ErrUnreachable, dst)
+	}
+	now := time.Now()
+	h.mu.Lock()
+	a, ok := h.routes[dst]
+	h.mu.Unlock()
+	if ok && now.Before(a.until) {
+		return a.src, a.mtu, a.err
+	}
+	a = answer{until: now.Add(ttl)}
+	a.err = errNamespace
+	h.NS.Do(func() { a.src, a.mtu, a.err = route(dst) })
+	if a.err != nil {
+		a.err = fmt.Errorf("%w: no route to %v: %w", transport.ErrUnreachable, dst, a.err)
+	} else {
+		a.mtu = min(max(a.mtu, minIPMTU), maxIP)
+	}
+	h.mu.Lock()
+	if h.routes == nil || len(h.routes) >= maxKept {
+		h.routes = make(map[netip.Addr]answer)
+	}
+	h.routes[dst] = a
+	h.mu.Unlock()
+	return a.src, a.mtu, a.err
+}
+
+// errNamespace stays in place if the namespace cannot be entered.
+var errNamespace = errors.New("the network namespace of the link cannot be entered")
+
+var broadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
+
+// Addrs returns the host's unicast addresses that packets can be sent from:
+// of interfaces that are up, and not tentative.
+func (h *Host) Addrs() ([]netip.Addr, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	if h.addrs == nil || !now.Before(h.until) {
+		var a []netip.Addr
+		err := errNamespace
+		h.NS.Do(func() { a, err = addrs() })
+		if err != nil {
+			return nil, fmt.Errorf("sctp: list the host's addresses: %w", err)
+		}
+		h.addrs, h.until = a, now.Add(ttl)
+	}
+	return slices.Clone(h.addrs), nil
+}
+
+// Forget drops all answers, as after an error that shows them to be old.
+func (h *Host) Forget() {
+	h.mu.Lock()
+	clear(h.routes)
+	h.addrs = nil
+	h.mu.Unlock()
+}
+
+// Outdated reports whether an error of a send shows that answers may be old.
+func Outdated(err error) bool {
+	return err != nil && (errors.Is(err, transport.ErrTooBig) || errors.Is(err, transport.ErrUnreachable))
+}

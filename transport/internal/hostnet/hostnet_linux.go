@@ -1,0 +1,100 @@
+package hostnet
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"strconv"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// route asks by connecting a UDP socket, which sends nothing: the answer
+// honours all that a real send would, rules and marks included.
+func route(dst netip.Addr) (netip.Addr, int, error) {
+	family, level, opt := unix.AF_INET, unix.IPPROTO_IP, unix.IP_MTU
+	var sa unix.Sockaddr
+	if dst.Is4() {
+		sa = &unix.SockaddrInet4{Addr: dst.As4(), Port: 9}
+	} else {
+		family, level, opt = unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_MTU
+		sa = &unix.SockaddrInet6{Addr: dst.As16(), Port: 9, ZoneId: scope(dst.Zone())}
+	}
+	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return netip.Addr{}, 0, os.NewSyscallError("socket", err)
+	}
+	defer unix.Close(fd)
+	if err := unix.Connect(fd, sa); err != nil {
+		return netip.Addr{}, 0, os.NewSyscallError("connect", err)
+	}
+	local, err := unix.Getsockname(fd)
+	if err != nil {
+		return netip.Addr{}, 0, os.NewSyscallError("getsockname", err)
+	}
+	mtu, err := unix.GetsockoptInt(fd, level, opt)
+	if err != nil {
+		return netip.Addr{}, 0, os.NewSyscallError("getsockopt", err)
+	}
+	switch l := local.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrFrom4(l.Addr), mtu, nil
+	case *unix.SockaddrInet6:
+		src := netip.AddrFrom16(l.Addr)
+		if src.IsLinkLocalUnicast() {
+			src = src.WithZone(dst.Zone())
+		}
+		return src, mtu, nil
+	}
+	return netip.Addr{}, 0, unix.EAFNOSUPPORT
+}
+
+func scope(zone string) uint32 {
+	if zone == "" {
+		return 0
+	}
+	if ifi, err := net.InterfaceByName(zone); err == nil {
+		return uint32(ifi.Index)
+	}
+	n, _ := strconv.ParseUint(zone, 10, 31)
+	return uint32(n)
+}
+
+func addrs() ([]netip.Addr, error) {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	defer h.Close()
+	links, err := h.LinkList()
+	if err != nil {
+		return nil, err
+	}
+	up := make(map[int]string, len(links))
+	for _, l := range links {
+		if a := l.Attrs(); a.Flags&net.FlagUp != 0 {
+			up[a.Index] = a.Name
+		}
+	}
+	list, err := h.AddrList(nil, netlink.FAMILY_ALL)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]netip.Addr, 0, len(list))
+	for _, l := range list {
+		name, ok := up[l.LinkIndex]
+		if !ok || l.Flags&(unix.IFA_F_TENTATIVE|unix.IFA_F_DADFAILED) != 0 && l.Flags&unix.IFA_F_OPTIMISTIC == 0 {
+			continue
+		}
+		a, ok := netip.AddrFromSlice(l.IP)
+		if !ok {
+			continue
+		}
+		if a = a.Unmap(); a.IsLinkLocalUnicast() && a.Is6() {
+			a = a.WithZone(name)
+		}
+		out = append(out, a)
+	}
+	return out, nil
+}
