@@ -1,0 +1,109 @@
+package ulpqueue
+
+import "github.com/gosctp/gosctp/internal/seg"
+
+// The receive window: RFC 9260 section 6.2.
+//
+// Two things are bounded. The memory held, bookkeeping included, never
+// exceeds RecvBuffer, but for a single chunk that alone is larger. The user data held is what the peer accounts for, and
+// half of RecvBuffer is granted for it, so that the usual overhead needs no
+// attention and a_rwnd follows rules B and C of section 6.2 to the byte. When
+// messages are so small that their overhead exceeds that half, the window
+// shrinks faster than by what arrived, in time not to have to drop anything.
+
+const (
+	minBuffer = 4096 // RecvBuffer is taken to be at least this
+
+	messageOverhead = 160 // of a message: a Message and its places in rings
+	bufOverhead     = 64  // of a fragment: a seg.Buf
+
+	segment = 1500 // what a chunk of a sender that fills packets takes, roughly
+)
+
+// charge returns the memory accounted for a fragment of n bytes.
+func charge(n int) int { return seg.Size(n) + bufOverhead }
+
+// Room reports whether a chunk with n bytes of user data and a TSN above all
+// others may be accepted.
+//
+// Deviation R-6.2-02: what a_rwnd has granted is taken even when a later SACK
+// said 0 because too little of the grant was left to be of use. Otherwise the
+// small chunks of a peer that were under way then would all be lost.
+func (q *Queue) Room(n int) bool {
+	return (q.payload+n <= q.credit || q.window() > 0) && q.fits(n)
+}
+
+// fits reports whether there is memory for a chunk with n bytes. An empty
+// buffer takes any chunk: else one larger than the buffer would never pass.
+func (q *Queue) fits(n int) bool {
+	return q.mem == 0 || q.mem+charge(n)+messageOverhead <= q.limit
+}
+
+// Window returns the a_rwnd for a SACK, or INIT, that goes out now, and
+// remembers what the peer has been told.
+func (q *Queue) Window() uint32 {
+	q.told = q.window()
+	return uint32(q.told)
+}
+
+// CurrentWindow returns what Window would, and nothing more.
+func (q *Queue) CurrentWindow() uint32 { return uint32(q.window()) }
+
+// window avoids the silly window syndrome: rather than a window too small for
+// the chunks this peer sends, it says 0.
+func (q *Queue) window() int {
+	if q.win < min(max(segment, q.largest), q.credit/2) {
+		return 0
+	}
+	return q.win
+}
+
+// hold accounts for n bytes of user data that take mem bytes.
+func (q *Queue) hold(n, mem int) {
+	q.payload += n
+	q.mem += mem
+	q.largest = max(q.largest, n)
+	// a_rwnd is not increased unless something is released, even if what
+	// arrived made the overhead look better.
+	q.win = max(0, min(q.win-n, q.grant()))
+}
+
+// release undoes hold.
+func (q *Queue) release(n, mem int) {
+	q.payload -= n
+	q.mem -= mem
+	q.win = max(0, q.grant())
+}
+
+// grant returns how much user data the peer may still send: what is left of
+// the credit, or what the memory left will take if the ratio of data to
+// memory stays as it is. That ratio counts as one half while little is held.
+func (q *Queue) grant() int {
+	g := q.credit - q.payload
+	if q.mem > 2*q.payload {
+		a := int64(q.limit) / 16
+		fit := int64(q.limit-q.mem) * (a + int64(q.payload)) / (2*a + int64(q.mem))
+		g = min(g, int(fit))
+	}
+	return g
+}
+
+// Consumed reports that the application has read n bytes of what Detach gave
+// out. It returns true if a SACK should now tell the peer that the window has
+// opened.
+func (q *Queue) Consumed(n int) bool {
+	n = min(n, q.outPayload)
+	mem := q.outMem
+	if n < q.outPayload {
+		mem = int(int64(mem) * int64(n) / int64(q.outPayload))
+	}
+	q.outPayload -= n
+	q.outMem -= mem
+	q.release(n, mem)
+	q.relieve()
+	w := q.window()
+	if q.told == 0 {
+		return w > 0
+	}
+	return w-q.told >= max(segment, q.limit/16)
+}
