@@ -1,8 +1,6 @@
 package outqueue
 
 import (
-	"math/bits"
-
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/stack/pipes"
