@@ -27,11 +27,31 @@ func (f *Free[T]) Get() *T {
 	return new(T)
 }
 
+// GetN fills dst with kept values, as many as there are, and returns their
+// number.
+func (f *Free[T]) GetN(dst []*T) int {
+	f.mu.Lock()
+	n := min(len(dst), len(f.free))
+	rest := len(f.free) - n
+	copy(dst, f.free[rest:])
+	clear(f.free[rest:])
+	f.free = f.free[:rest]
+	f.mu.Unlock()
+	return n
+}
+
 // Put takes a value back.
 func (f *Free[T]) Put(v *T) {
 	f.mu.Lock()
 	if len(f.free) < f.max {
 		f.free = append(f.free, v)
 	}
+	f.mu.Unlock()
+}
+
+// PutN takes values back.
+func (f *Free[T]) PutN(vs []*T) {
+	f.mu.Lock()
+	f.free = append(f.free, vs[:min(len(vs), max(f.max-len(f.free), 0))]...)
 	f.mu.Unlock()
 }
