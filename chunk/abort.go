@@ -32,13 +32,10 @@ func AppendAbort(b []byte, reflected bool, causes Causes) []byte {
 // ParseError returns the causes of an ERROR chunk: one at least, all of them
 // well formed.
 func ParseError(c Chunk) (Causes, Err) {
-	if e := c.is(TypeError, ChunkHeaderLen); e != ErrNone {
+	if e := c.is(TypeError, ChunkHeaderLen+CauseHeaderLen); e != ErrNone {
 		return nil, e
 	}
 	cs := Causes(c.Body())
-	if len(cs) == 0 {
-		return nil, ErrMissing
-	}
 	if e := cs.Check(); e != ErrNone {
 		return nil, e
 	}

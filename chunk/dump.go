@@ -38,53 +38,34 @@ func AppendChunkText(b []byte, c Chunk) []byte {
 		return append(b, "(too short)"...)
 	}
 	b = append(b, c.Type().String()...)
-	e := ErrNone
+	if e := c.Check(); e != ErrNone && (listOffset(c.Type()) != InitLen || len(c) < InitLen) {
+		return appendListErr(appendNum(append(b, " len="...), len(c)), e)
+	}
 	switch c.Type() {
 	case TypeData:
-		var d Data
-		if d, e = ParseData(c); e == ErrNone {
-			return appendDataText(b, &d)
-		}
+		d, _ := ParseData(c)
+		return appendDataText(b, &d)
 	case TypeInit, TypeInitAck:
-		var in Init
-		if in, e = ParseInit(c); e == ErrNone {
-			return appendInitText(b, &in)
-		}
+		in, _ := ParseInit(c)
+		return appendInitText(b, &in)
 	case TypeSack:
-		var s Sack
-		if s, e = ParseSack(c); e == ErrNone {
-			return appendSackText(b, &s)
-		}
+		s, _ := ParseSack(c)
+		return appendSackText(b, &s)
 	case TypeHeartbeat, TypeHeartbeatAck:
-		var p Param
-		if p, e = ParseHeartbeat(c); e == ErrNone {
-			return appendNum(append(b, " info="...), len(p.Body()))
-		}
-	case TypeAbort:
-		var a Abort
-		if a, e = ParseAbort(c); e == ErrNone {
-			return appendCausesText(appendT(b, c), a.Causes)
-		}
-	case TypeError:
-		var cs Causes
-		if cs, e = ParseError(c); e == ErrNone {
-			return appendCausesText(b, cs)
-		}
+		p, _ := ParseHeartbeat(c)
+		return appendNum(append(b, " info="...), len(p.Body()))
+	case TypeAbort, TypeError:
+		return appendCausesText(appendT(b, c), Causes(c.Body()))
 	case TypeShutdown, TypeECNE, TypeCWR:
-		var tsn TSN
-		if tsn, e = parseTSNChunk(c, c.Type()); e == ErrNone {
-			return appendNum(append(b, " tsn="...), tsn)
-		}
+		tsn, _ := parseTSNChunk(c, c.Type())
+		return appendNum(append(b, " tsn="...), tsn)
 	case TypeCookieEcho:
 		return appendNum(append(b, " cookie="...), len(c.Body()))
 	case TypeShutdownAck, TypeCookieAck, TypeShutdownComplete:
 		return appendT(b, c)
-	default:
-		b = appendHex8(append(b, " flags="...), c.Flags())
-		return appendNum(append(b, " len="...), len(c))
 	}
-	b = appendNum(append(b, " len="...), len(c))
-	return append(append(append(b, " ("...), errText[e]...), ')')
+	b = appendHex8(append(b, " flags="...), c.Flags())
+	return appendNum(append(b, " len="...), len(c))
 }
 
 func appendT(b []byte, c Chunk) []byte {
@@ -190,7 +171,8 @@ func appendCauseText(b []byte, c Cause) []byte {
 	}
 	if n, e := c.MissingParams(); e == ErrNone {
 		for i := range n {
-			b = append(append(b, sep(i, ": ")...), c.MissingParam(i).String()...)
+			b = append(append(b, sep(i, ":")...), ' ')
+			b = append(b, c.MissingParam(i).String()...)
 		}
 		return b
 	}

@@ -14,7 +14,7 @@ const (
 	ErrType            // not the chunk, parameter or cause that was asked for
 	ErrCount           // a count field that promises more than there is
 	ErrParamLength     // a parameter or cause whose length is impossible for its type
-	ErrMissing         // a mandatory parameter or cause is not there
+	ErrMissing         // a mandatory parameter is not there
 	ErrZeroTag         // Initiate Tag 0
 	ErrARwnd           // a_rwnd below MinARwnd in INIT or INIT ACK
 	ErrZeroStreams     // OS or MIS 0

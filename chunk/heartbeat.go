@@ -11,15 +11,15 @@ func ParseHeartbeat(c Chunk) (Param, Err) {
 	if t := c.Type(); t != TypeHeartbeat && t != TypeHeartbeatAck {
 		return nil, ErrType
 	}
+	if len(c) < ChunkHeaderLen+ParamHeaderLen {
+		return nil, ErrShort
+	}
 	w := Params(c.Body()).Walk()
 	p, ok := w.Next()
-	if !ok {
-		if e := w.Err(); e != ErrNone {
-			return nil, e
-		}
-		return nil, ErrMissing
-	}
-	if p.Type() != ParamHeartbeatInfo {
+	switch {
+	case !ok:
+		return nil, w.Err()
+	case p.Type() != ParamHeartbeatInfo:
 		return nil, ErrMissing
 	}
 	return p, ErrNone

@@ -41,10 +41,23 @@ func AppendHeader(b []byte, src, dst uint16, tag VTag) []byte {
 		0, 0, 0, 0)
 }
 
-var (
-	castagnoli = crc32.MakeTable(crc32.Castagnoli)
-	zeroField  = make([]byte, 4)
-)
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// headCRC[i][v] is what byte i of the header, having the value v, adds to the
+// CRC32c of a header with zero checksum field; headZero is that of a header
+// of zeroes. CRCs are linear, so that ports and tag need no walk of their own.
+var headCRC, headZero = func() (t [8][256]uint32, zero uint32) {
+	var h [HeaderLen]byte
+	zero = crc32.Checksum(h[:], castagnoli)
+	for i := range t {
+		for v := range t[i] {
+			h[i] = byte(v)
+			t[i][v] = crc32.Checksum(h[:], castagnoli) ^ zero
+		}
+		h[i] = 0
+	}
+	return t, zero
+}()
 
 // Checksum returns the CRC32c of packet with its checksum field taken as
 // zero; packet is only read. It is 0 for what is shorter than a header.
@@ -52,8 +65,9 @@ func Checksum(packet []byte) uint32 {
 	if len(packet) < HeaderLen {
 		return 0
 	}
-	c := crc32.Update(0, castagnoli, packet[:8])
-	c = crc32.Update(c, castagnoli, zeroField)
+	h := (*[8]byte)(packet)
+	c := headZero ^ headCRC[0][h[0]] ^ headCRC[1][h[1]] ^ headCRC[2][h[2]] ^ headCRC[3][h[3]] ^
+		headCRC[4][h[4]] ^ headCRC[5][h[5]] ^ headCRC[6][h[6]] ^ headCRC[7][h[7]]
 	return crc32.Update(c, castagnoli, packet[HeaderLen:])
 }
 
