@@ -78,5 +78,5 @@ func OpenNamespace() *Namespace { return nil }
 // Do runs f on a thread that is in the namespace.
 func (*Namespace) Do(f func()) { f() }
 
-// Close forgets the namespace.
+// Close releases the namespace.
 func (*Namespace) Close() {}

@@ -60,7 +60,7 @@ func (n *Namespace) Do(f func()) {
 	<-done
 }
 
-// Close forgets the namespace: Do runs anywhere after it.
+// Close releases the namespace.
 func (n *Namespace) Close() {
 	if n != nil && n.file != nil {
 		n.file.Close()

@@ -10,11 +10,12 @@ import (
 // A sendError is an errno with the meaning it has for a link.
 type sendError struct {
 	kind  error // one of transport's
-	errno unix.Errno
+	errno error
 }
 
-func (e *sendError) Error() string   { return e.kind.Error() + ": " + e.errno.Error() }
-func (e *sendError) Unwrap() []error { return []error{e.kind, e.errno} }
+func (e *sendError) Error() string        { return e.kind.Error() + ": " + e.errno.Error() }
+func (e *sendError) Is(target error) bool { return target == e.kind }
+func (e *sendError) Unwrap() error        { return e.errno }
 
 // kinds says what an errno of a send means for a link.
 var kinds = map[unix.Errno]error{

@@ -43,6 +43,9 @@ func (q *ErrQueue) Next(slot *transport.RxSlot) (ok, more bool) {
 		return false, true
 	}
 	if e != 0 {
+		// The kernel may have left the last error pending on the socket,
+		// which would count as ready for ever. Asking for it clears it.
+		_, _ = unix.GetsockoptInt(q.fd, unix.SOL_SOCKET, unix.SO_ERROR)
 		return false, false
 	}
 	q.info.parse(unsafe.Pointer(&q.ctl), int(q.msg.Controllen))

@@ -15,14 +15,11 @@ type Option struct {
 }
 
 // Common returns the options that every socket of a link has: DF set and the
-// kernel's idea of the path's MTU ignored, IPv6 for itself, drops counted.
+// kernel's idea of the path's MTU ignored, drops counted.
 func Common(v6 bool) []Option {
 	o := []Option{{unix.SOL_SOCKET, unix.SO_RXQ_OVFL, 1}}
 	if v6 {
-		return append(o,
-			Option{unix.IPPROTO_IPV6, unix.IPV6_V6ONLY, 1},
-			Option{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE},
-		)
+		return append(o, Option{unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE})
 	}
 	return append(o, Option{unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE})
 }
