@@ -5,20 +5,20 @@ import (
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
-
 // initDefect judges the mandatory contents of an INIT or INIT ACK. It returns
 // the cause to refuse it with, 0 if there is none.
 func initDefect(ev *Event) chunk.CauseCode {
-	in := ev.Init
-	switch {
-	case in.Verdict != 0:
-		return chunk.CauseProtocolViolation
-	case in.HasHostName:
-		return chunk.CauseUnresolvableAddr
-	case in.ARwnd < chunk.MinARwnd, in.OS == 0, in.MIS == 0:
+	switch ev.Init.Verdict {
+	case chunk.ErrNone:
+		return 0
+	case chunk.ErrARwnd, chunk.ErrZeroStreams:
 		return chunk.CauseInvalidMandatory
+	case chunk.ErrHostName:
+		return chunk.CauseUnresolvableAddr
+	case chunk.ErrMissing:
+		return chunk.CauseMissingParam
 	}
-	return 0
+	return chunk.CauseProtocolViolation
 }
 
 // refuseInit answers a defective INIT. No association is touched.
@@ -114,15 +114,11 @@ func sfInitAck(v tcb.View, ev *Event, out *Commands) Disposition {
 		// Section 3.3.3: destroy the TCB, ABORT with the T bit.
 		out.respond(chunk.TypeAbort, chunk.FlagT, ev.VTag, chunk.CauseProtocolViolation, Span{})
 		return failSetup(out, chunk.CauseProtocolViolation)
-	case in.ARwnd < chunk.MinARwnd && in.Verdict == 0:
+	case in.Verdict == chunk.ErrARwnd:
 		// Section 3.3.3: an answer, but no change of state.
 		return refuseInit(ev, out, chunk.CauseInvalidMandatory)
 	}
-	cause := initDefect(ev)
-	if cause == 0 && in.Cookie.Len == 0 {
-		cause = chunk.CauseMissingParam
-	}
-	if cause != 0 {
+	if cause := initDefect(ev); cause != 0 {
 		out.respond(chunk.TypeAbort, 0, in.Tag, cause, ev.Span)
 		return failSetup(out, cause)
 	}

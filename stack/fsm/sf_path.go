@@ -7,8 +7,8 @@ import (
 
 // sfHeartbeat: RFC 9260 section 8.3, the information goes back unchanged, to
 // where it came from.
-func sfHeartbeat(_ tcb.View, _ *Event, out *Commands) Disposition {
-	out.send(chunk.TypeHeartbeatAck, tcb.NoPath)
+func sfHeartbeat(_ tcb.View, ev *Event, out *Commands) Disposition {
+	out.add(Command{Verb: CmdSend, Kind: chunk.TypeHeartbeatAck, Path: ev.Path, Span: ev.Span})
 	return Consume
 }
 

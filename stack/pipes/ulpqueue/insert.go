@@ -51,7 +51,7 @@ func (q *Queue) Insert(d chunk.Data) Result {
 
 // message makes a message of one chunk.
 func (q *Queue) message(d *chunk.Data) *Message {
-	m := q.nodes.Get()
+	m := q.getMessage()
 	m.Unordered = d.Unordered()
 	m.begun, m.ended = d.Begins(), d.Ends()
 	m.Stream, m.SSN, m.PPID = d.Stream, d.SSN, d.PPID
@@ -65,7 +65,7 @@ func (q *Queue) message(d *chunk.Data) *Message {
 // addData copies the user data of d to the end of m.
 func (q *Queue) addData(m *Message, d *chunk.Data) {
 	n := len(d.Payload)
-	b := q.pool.Get(n)
+	b := q.getBuf(n)
 	copy(b.B, d.Payload)
 	mem := charge(n)
 	m.addBuf(b, n, mem)

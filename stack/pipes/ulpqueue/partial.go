@@ -19,7 +19,7 @@ func (q *Queue) deliverPiece(m *Message, t chunk.TSN) {
 		p.addChain(m)
 		p.EOR = m.ended
 	} else if !m.ended {
-		p := q.nodes.Get()
+		p := q.getMessage()
 		p.Unordered = m.Unordered
 		p.Stream, p.SSN, p.PPID, p.TSN, p.CumTSN = m.Stream, m.SSN, m.PPID, t, q.cum
 		p.mem = messageOverhead

@@ -15,6 +15,7 @@ type Queue struct {
 	cfg   *tcb.Config
 	pool  *seg.Pool
 	nodes *seg.Free[Message]
+	cache *Cache // in front of them, or nil
 
 	// byTSN has what has arrived and is not ready: messages with fragments
 	// missing, and complete ones that wait for their turn. Each takes a range
@@ -61,6 +62,42 @@ func (q *Queue) Init(cfg *tcb.Config, pool *seg.Pool, nodes *seg.Free[Message], 
 	}
 }
 
+// A Cache saves the Queues of one owner, such as a shard, most of the locking
+// that shared free lists take. It is for one goroutine at a time.
+type Cache struct {
+	bufs  *seg.Cache
+	nodes *seg.FreeCache[Message]
+}
+
+// NewCache returns a Cache in front of pool and nodes.
+func NewCache(pool *seg.Pool, nodes *seg.Free[Message]) *Cache {
+	return &Cache{seg.NewCache(pool), seg.NewFreeCache(nodes)}
+}
+
+// Flush gives what c holds back to the free lists.
+func (c *Cache) Flush() {
+	c.bufs.Flush()
+	c.nodes.Flush()
+}
+
+// UseCache makes q take buffers and messages from c, which must be in front
+// of the free lists given to Init.
+func (q *Queue) UseCache(c *Cache) { q.cache = c }
+
+func (q *Queue) getBuf(n int) *seg.Buf {
+	if q.cache != nil {
+		return q.cache.bufs.Get(n)
+	}
+	return q.pool.Get(n)
+}
+
+func (q *Queue) getMessage() *Message {
+	if q.cache != nil {
+		return q.cache.nodes.Get()
+	}
+	return q.nodes.Get()
+}
+
 // InStreams returns the number of incoming streams.
 func (q *Queue) InStreams() uint16 { return q.inStreams }
 
@@ -86,7 +123,7 @@ func (q *Queue) Notify(n Notification) bool {
 		}
 		return false
 	}
-	m := q.nodes.Get()
+	m := q.getMessage()
 	m.Kind, m.EOR, m.Note = KindNotification, true, n
 	q.ready.Push(m)
 	q.notes++

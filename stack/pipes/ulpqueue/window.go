@@ -29,14 +29,22 @@ func charge(n int) int { return seg.Size(n) + bufOverhead }
 // Deviation R-6.2-02: what a_rwnd has granted is taken even when a later SACK
 // said 0 because too little of the grant was left to be of use. Otherwise the
 // small chunks of a peer that were under way then would all be lost.
+//
+// If there is no room, something may become ready: a message too large for the
+// buffer is delivered in pieces.
 func (q *Queue) Room(n int) bool {
-	return (q.payload+n <= q.credit || q.window() > 0) && q.fits(n)
+	if (q.payload+n <= q.credit || q.window() > 0) && q.fits(n) {
+		return true
+	}
+	q.largest = max(q.largest, n)
+	q.relieve()
+	return false
 }
 
 // fits reports whether there is memory for a chunk with n bytes. An empty
 // buffer takes any chunk: else one larger than the buffer would never pass.
 func (q *Queue) fits(n int) bool {
-	return q.mem == 0 || q.mem+charge(n)+messageOverhead <= q.limit
+	return q.payload == 0 || q.mem+charge(n)+messageOverhead <= q.limit
 }
 
 // Window returns the a_rwnd for a SACK, or INIT, that goes out now, and

@@ -1,0 +1,229 @@
+package stack
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"syscall"
+
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/sideeffects"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// Endpoint is a local port with one or more addresses (RFC 9260 section 1.3).
+// It can listen, and associations can be made from it.
+type Endpoint struct {
+	stack *Stack
+	port  uint16
+	cfg   sideeffects.Settings
+
+	mu      sync.Mutex
+	backlog int // 0: not listening
+	queue   []*Assoc
+	closed  bool
+	refs    int // associations, and 1 while open
+	onReady func()
+}
+
+// Listen makes an endpoint on the given addresses (none: all) and port (0: any
+// free one).
+func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoint, error) {
+	if s.closed.Load() {
+		return nil, net.ErrClosed
+	}
+	local = slices.Clone(local)
+	for i, a := range local {
+		a = a.Unmap()
+		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
+			return nil, fmt.Errorf("sctp: cannot bind to %v: %w", a, syscall.EINVAL)
+		}
+		if slices.Contains(local[:i], a) {
+			return nil, fmt.Errorf("sctp: %v is named twice: %w", a, syscall.EINVAL)
+		}
+		local[i] = a
+	}
+	if len(local) > 0 {
+		have, err := s.Addrs()
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range local {
+			if !slices.Contains(have, a) && !slices.Contains(have, a.WithZone("")) && !a.IsLoopback() {
+				return nil, fmt.Errorf("sctp: %v is not an address of this host: %w", a, syscall.EADDRNOTAVAIL)
+			}
+		}
+	}
+	ep := &Endpoint{stack: s, cfg: sideeffects.Settings{Config: cfg, Local: local}, refs: 1}
+	if err := s.ports.bind(ep, port); err != nil {
+		return nil, err
+	}
+	return ep, nil
+}
+
+// Listen makes the endpoint take associations; ready is called, from any
+// goroutine, when one waits to be accepted.
+func (ep *Endpoint) Listen(backlog int, ready func()) {
+	ep.mu.Lock()
+	ep.backlog = max(backlog, 1)
+	ep.onReady = ready
+	ep.mu.Unlock()
+}
+
+// Accept returns an association that was set up by its peer, nil if there is
+// none.
+func (ep *Endpoint) Accept() *Assoc {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if len(ep.queue) == 0 {
+		return nil
+	}
+	a := ep.queue[0]
+	ep.queue[0] = nil
+	ep.queue = ep.queue[1:]
+	return a
+}
+
+// Port returns the local port.
+func (ep *Endpoint) Port() uint16 { return ep.port }
+
+// Local returns the addresses that the endpoint is bound to, none for all.
+func (ep *Endpoint) Local() []netip.Addr { return slices.Clone(ep.cfg.Local) }
+
+// Close stops listening and aborts what nobody accepted. The port is free
+// again when the last association on it is gone.
+func (ep *Endpoint) Close() error {
+	ep.mu.Lock()
+	if ep.closed {
+		ep.mu.Unlock()
+		return net.ErrClosed
+	}
+	ep.closed = true
+	ep.backlog = 0
+	queue := ep.queue
+	ep.queue = nil
+	ep.mu.Unlock()
+	for _, a := range queue {
+		a.Abort(nil)
+	}
+	ep.unref()
+	return nil
+}
+
+func (ep *Endpoint) listening() bool {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	return ep.backlog > 0
+}
+
+func (ep *Endpoint) facts() sideeffects.Endpoint {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	return sideeffects.Endpoint{Cfg: ep.cfg, Listening: ep.backlog > 0, BacklogFull: len(ep.queue) >= ep.backlog}
+}
+
+// arrived queues a new association for Accept.
+func (ep *Endpoint) arrived(a *Assoc) {
+	ep.mu.Lock()
+	ok := ep.backlog > 0
+	if ok {
+		ep.queue = append(ep.queue, a)
+	}
+	ready := ep.onReady
+	ep.mu.Unlock()
+	if ok && ready != nil {
+		a.onRelease = ready
+	}
+}
+
+func (ep *Endpoint) ref() bool {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if ep.refs == 0 {
+		return false
+	}
+	ep.refs++
+	return true
+}
+
+func (ep *Endpoint) unref() {
+	ep.mu.Lock()
+	ep.refs--
+	last := ep.refs == 0
+	ep.mu.Unlock()
+	if last {
+		ep.stack.ports.unbind(ep)
+	}
+}
+
+// ErrNoPeer says that none of a peer's addresses can be reached.
+var ErrNoPeer = errors.New("sctp: no route to any of the peer's addresses")
+
+// Associate starts an association to a peer; its addresses count as confirmed.
+// wake is called, from any goroutine and never with a lock held, when
+// something becomes possible. encapPort is the peer's UDP port on links that
+// encapsulate, 0 for the link's default. The id is the caller's handle for the
+// time when the association is up, or has failed.
+func (ep *Endpoint) Associate(peers []netip.Addr, port, encapPort uint16, cfg *tcb.Config, wake func(sideeffects.Wake)) (*Assoc, error) {
+	s := ep.stack
+	if port == 0 || len(peers) == 0 {
+		return nil, fmt.Errorf("sctp: no peer to connect to: %w", syscall.EINVAL)
+	}
+	if cfg == nil {
+		cfg = ep.cfg.Config
+	}
+	if !ep.ref() {
+		return nil, net.ErrClosed
+	}
+	var b [1]byte
+	s.random(b[:])
+	sh := s.shards[int(b[0])%len(s.shards)]
+	a := newAssoc(sh, ep)
+	a.waker.Store(&wake)
+	set := sideeffects.Settings{Config: cfg, Local: ep.cfg.Local}
+
+	sh.mu.Lock()
+	sh.x.Prepare(&a.a, set, s.nextID.Add(1), ep.port, port)
+	for _, p := range peers {
+		sh.x.AddPeer(&a.a, p.Unmap(), encapPort)
+	}
+	if a.a.TCB().NumPaths() == 0 {
+		sh.mu.Unlock()
+		ep.unref()
+		return nil, fmt.Errorf("%w: %w", ErrNoPeer, syscall.ENETUNREACH)
+	}
+	if !s.fileNew(a) {
+		sh.mu.Unlock()
+		ep.unref()
+		return nil, fmt.Errorf("sctp: there is an association to this peer: %w", syscall.EISCONN)
+	}
+	now := s.clock.Now()
+	sh.current = a
+	r := sh.x.Associate(&a.a, now)
+	sh.settle(a)
+	sh.release()
+	if r != fsm.ResultOK {
+		return nil, fmt.Errorf("sctp: the association could not be started: %w", syscall.EIO)
+	}
+	return a, nil
+}
+
+// Create implements sideeffects.Host: a COOKIE ECHO makes an association.
+func (sh *shard) Create(c *sideeffects.Cookie) *sideeffects.Association {
+	ep := sh.creating
+	if ep == nil || !ep.ref() {
+		return nil
+	}
+	a := newAssoc(sh, ep)
+	sh.x.Prepare(&a.a, ep.cfg, sh.stack.nextID.Add(1), c.LocalPort, c.PeerPort)
+	if !sh.stack.fileFirst(a, c.PeerAddr, c.PeerPort) {
+		ep.unref()
+		return nil
+	}
+	sh.current = a
+	sh.created = a
+	return &a.a
+}

@@ -1,0 +1,221 @@
+package sideeffects
+
+import (
+	"net/netip"
+
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes"
+	"github.com/gosctp/gosctp/stack/pipes/outqueue"
+	"github.com/gosctp/gosctp/stack/pipes/packet"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// Settings is what an association gets from its endpoint or its dialler.
+type Settings struct {
+	Config *tcb.Config
+	Local  []netip.Addr // own addresses; empty: the one that the first packet uses
+}
+
+// Wake says what became possible for the user of an association.
+type Wake uint8
+
+// Wakes.
+const (
+	WakeReadable Wake = 1 << iota // a message, a notification or the end is there
+	WakeWritable                  // send buffer space is free again
+	WakeUp                        // the association came up
+	WakeEnded                     // the association is gone
+)
+
+// Association is one association: control state, pipes and timers. Everything
+// in it belongs to the owner of its Executor.
+type Association struct {
+	Owner any // the host's handle
+
+	tcb   tcb.TCB
+	local []netip.Addr
+	dests []dest // by PathID
+	data  DataPlane
+
+	timers [tcb.NumTimers]mono.Time
+	hb     []mono.Time // heartbeat timers, by PathID
+	cookie []byte      // for COOKIE ECHO
+
+	blocked bool // the host had no slot for its packets
+	rx, tx  traffic
+
+	Wakes Wake // collected for the host, which clears it
+	End   End  // valid once the state is Closed after the end
+}
+
+// dest is how a path's packets are addressed.
+type dest struct {
+	to Addressing
+}
+
+type traffic struct{ packets, bytes uint64 }
+
+// End says how an association ended.
+type End struct {
+	Ended  bool
+	Change fsm.AssocChange
+	Cause  chunk.CauseCode
+	Info   []byte // what an ABORT told, bounded
+	ByPeer bool   // an ABORT of the peer's
+}
+
+// TCB returns a read-only view of the control state.
+func (a *Association) TCB() tcb.View { return tcb.ViewOf(&a.tcb) }
+
+// State returns the association's state.
+func (a *Association) State() tcb.State { return a.tcb.State }
+
+// ID returns the association id.
+func (a *Association) ID() uint32 { return a.tcb.ID }
+
+// Tags returns the two Verification Tags.
+func (a *Association) Tags() (local, peer chunk.VTag) { return a.tcb.LocalTag, a.tcb.PeerTag }
+
+// Ports returns the two port numbers.
+func (a *Association) Ports() (local, peer uint16) { return a.tcb.LocalPort, a.tcb.PeerPort }
+
+// PeerAddrs appends the peer's addresses, in path order.
+func (a *Association) PeerAddrs(to []netip.Addr) []netip.Addr {
+	for i := range a.dests {
+		to = append(to, a.dests[i].to.Dst)
+	}
+	return to
+}
+
+// LocalAddrs appends the own addresses.
+func (a *Association) LocalAddrs(to []netip.Addr) []netip.Addr {
+	if len(a.local) == 0 && len(a.dests) > 0 {
+		return append(to, a.dests[0].to.Src)
+	}
+	return append(to, a.local...)
+}
+
+// Data returns the association's data path.
+func (a *Association) Data() DataPlane { return a.data }
+
+// Blocked reports, and clears, whether packets wait for room in the host.
+func (a *Association) Blocked() bool {
+	b := a.blocked
+	a.blocked = false
+	return b
+}
+
+// pathOf returns the path of a peer address.
+func (a *Association) pathOf(addr netip.Addr) tcb.PathID {
+	for i := range a.dests {
+		if a.dests[i].to.Dst == addr {
+			return tcb.PathID(i)
+		}
+	}
+	return tcb.NoPath
+}
+
+// addPath adds a peer address; it returns NoPath if there is one already, or
+// no room.
+func (a *Association) addPath(to Addressing, r Route, s tcb.PathState) tcb.PathID {
+	if len(a.dests) >= tcb.MaxPaths || a.pathOf(to.Dst) != tcb.NoPath {
+		return tcb.NoPath
+	}
+	a.dests = append(a.dests, dest{to: to})
+	a.tcb.Paths = append(a.tcb.Paths, tcb.PathCtl{State: s})
+	a.hb = append(a.hb, 0)
+	a.data.AddPath(to, r.MTU, r.Overhead)
+	a.syncPaths()
+	return tcb.PathID(len(a.dests) - 1)
+}
+
+// syncPaths tells the data path which paths to use.
+func (a *Association) syncPaths() {
+	active, retran := a.tcb.SelectPaths()
+	a.data.UsePaths(active, retran)
+}
+
+// Deadline returns when the association next wants Timeout to be called; zero
+// means never.
+func (a *Association) Deadline() mono.Time {
+	var min mono.Time
+	for _, t := range a.timers {
+		min = earlier(min, t)
+	}
+	for _, t := range a.hb {
+		min = earlier(min, t)
+	}
+	return earlier(min, a.data.Deadline())
+}
+
+func earlier(a, b mono.Time) mono.Time {
+	if a == 0 || (b != 0 && b < a) {
+		return b
+	}
+	return a
+}
+
+// DataPlane is the seam between the executor and the pipes. The real one is
+// Plane; the explorer has one that only counts.
+type DataPlane interface {
+	// AddPath adds the next path; mtu is the IP packet's.
+	AddPath(to Addressing, mtu, overhead int)
+	UsePaths(active, retran tcb.PathID)
+	PathDown(p tcb.PathID, now mono.Time)
+	ResetPaths()              // congestion and RTO back to the start
+	PathMTU(p tcb.PathID) int // largest SCTP packet
+	SetPathMTU(p tcb.PathID, mtu int, now mono.Time)
+	RTO(p tcb.PathID) mono.Duration
+	SampleRTT(p tcb.PathID, d mono.Duration, now mono.Time)
+	Backoff(p tcb.PathID)
+	LastSent(p tcb.PathID) mono.Time
+
+	// StartSend and StartRecv set the two directions up; called again they
+	// start over, keeping what the user queued and what is ready to be read.
+	StartSend(tsn chunk.TSN, streams uint16, rwnd uint32)
+	StartRecv(tsn chunk.TSN, streams uint16)
+
+	Ingest(run []byte, from tcb.PathID, now mono.Time) pipes.Outcome
+	DataPacket(from tcb.PathID, now mono.Time)
+	Sack(c chunk.Chunk, now mono.Time) pipes.Outcome
+	CumAck(tsn chunk.TSN, now mono.Time) pipes.Outcome
+	MarkRtx(p tcb.PathID, now mono.Time)
+	ForceSack()
+
+	// Facts fills in what the machine may know.
+	Facts(f *fsm.Facts)
+	CumTSN() chunk.TSN
+	Window() uint32
+
+	// Deadline is the earliest of T3-rtx and delayed SACK; Due says which of
+	// them is due, one at a time.
+	Deadline() mono.Time
+	Due(now mono.Time) (ev fsm.EventID, p tcb.PathID, ok bool)
+
+	// For the user.
+	Push(m *outqueue.Message, now mono.Time) bool
+	Notify(n Note)
+	Consumed(n int) bool
+	Empty() bool // nothing queued or in flight
+	SetDraining(on bool)
+	Close() // drop what cannot be sent or completed any more
+
+	// For flush: which path has data to send, what goes into its packet, and
+	// the SACK.
+	BeginFlush(now mono.Time)
+	Next(now mono.Time) (tcb.PathID, bool)
+	Fill(p tcb.PathID, b *packet.Builder, now mono.Time) int
+	SackDue() bool
+	SackPending() bool
+	SackTo() tcb.PathID
+	AppendSack(b []byte, room int) []byte
+}
+
+// Note is a notification to the user. Info is copied.
+type Note struct {
+	Kind fsm.Note
+	A, B uint32
+	Info []byte
+}

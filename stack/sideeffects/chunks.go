@@ -1,0 +1,195 @@
+package sideeffects
+
+import (
+	"encoding/binary"
+
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes/inqueue"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// chunks walks the packet in hand: each control chunk, and each run of DATA
+// chunks, is one event.
+func (x *Executor) chunks() {
+	x.cur.Reset(x.in.Packet)
+	abortInside := x.a == nil && holdsAbort(x.in.Packet)
+	for {
+		it, ok := x.cur.Next()
+		if !ok {
+			return
+		}
+		x.chunkEvent(&it)
+		if abortInside {
+			// RFC 9260 section 8.4 rule 2 comes before all others.
+			x.ev.ID = fsm.EvAbort
+		}
+		if it.Type == chunk.TypeData && x.live() {
+			x.sawData = true
+		}
+		if x.ev.Tag&fsm.TagOwn != 0 && x.ev.Path != tcb.NoPath {
+			// RFC 6951 section 5.4: the peer's UDP port may change.
+			x.a.dests[x.ev.Path].to.EncapPort = x.in.EncapPort
+		}
+		d := x.run()
+		if d == fsm.DiscardPacket || d == fsm.Violation || d == fsm.Bug || !x.live() {
+			return
+		}
+	}
+}
+
+func holdsAbort(packet []byte) bool {
+	w := chunk.Walk(packet[chunk.HeaderLen:])
+	for {
+		c, ok := w.Next()
+		if !ok {
+			return false
+		}
+		if c.Type() == chunk.TypeAbort {
+			return true
+		}
+	}
+}
+
+// chunkEvent prepares the event for an item, its contents decoded.
+func (x *Executor) chunkEvent(it *inqueue.Item) {
+	x.event(fsm.EventOf(it.Type), x.sourcePath())
+	ev := &x.ev
+	c := it.Chunk
+	ev.Flags = c.Flags()
+	ev.Type = it.Type
+	ev.Len = uint16(min(c.Len(), 1<<16-1))
+	ev.First = it.First
+	ev.Alone = it.Singleton
+	ev.Span = fsm.Span{Off: uint16(it.Off), Len: uint16(len(it.Run))}
+	ev.VTag = x.in.Header.VTag
+	ev.Tag = x.tagClass(ev.VTag)
+	ev.Facts.MoreInPacket = !it.Last
+
+	switch ev.ID {
+	case fsm.EvInit, fsm.EvInitAck:
+		x.decodeInit(c)
+	case fsm.EvCookieEcho:
+		x.openCookie(c.Body())
+	case fsm.EvHeartbeat:
+		if _, e := chunk.ParseHeartbeat(c); e != chunk.ErrNone {
+			ev.ID = fsm.EvBadChunk
+		}
+	case fsm.EvHeartbeatAck:
+		x.decodeHeartbeat(c)
+	case fsm.EvAbort:
+		// One whose causes are malformed is discarded (RFC 9260 section 3.3.7).
+		ab, e := chunk.ParseAbort(c)
+		if e != chunk.ErrNone {
+			ev.ID = fsm.EvBadChunk
+			return
+		}
+		ev.Code = firstCause(ab.Causes)
+	case fsm.EvError:
+		causes, e := chunk.ParseError(c)
+		if e != chunk.ErrNone {
+			ev.ID = fsm.EvBadChunk
+			return
+		}
+		ev.Code = firstCause(causes)
+	case fsm.EvShutdown:
+		cum, e := chunk.ParseShutdown(c)
+		if e != chunk.ErrNone {
+			ev.ID = fsm.EvBadChunk
+			return
+		}
+		ev.Arg = uint32(cum)
+	case fsm.EvSack:
+		if _, e := chunk.ParseSack(c); e != chunk.ErrNone {
+			ev.ID = fsm.EvBadChunk
+		}
+	}
+}
+
+func firstCause(cs chunk.Causes) uint16 {
+	w := cs.Walk()
+	if c, ok := w.Next(); ok {
+		return uint16(c.Code())
+	}
+	return 0
+}
+
+func (x *Executor) sourcePath() tcb.PathID {
+	if x.a == nil {
+		return tcb.NoPath
+	}
+	return x.a.pathOf(x.in.Src)
+}
+
+func (x *Executor) tagClass(tag chunk.VTag) fsm.TagClass {
+	var c fsm.TagClass
+	if tag == 0 {
+		c |= fsm.TagZero
+	}
+	if x.live() {
+		if tag == x.a.tcb.LocalTag {
+			c |= fsm.TagOwn
+		}
+		// Before the peer's tag is known nothing can reflect it.
+		if tag != 0 && tag == x.a.tcb.PeerTag {
+			c |= fsm.TagPeer
+		}
+	}
+	return c
+}
+
+// decodeInit judges an INIT or INIT ACK, and looks whether it names addresses
+// that the association does not have.
+func (x *Executor) decodeInit(c chunk.Chunk) {
+	x.init.Decode(c)
+	x.ev.Init = &x.init
+	if !x.live() || x.ev.ID != fsm.EvInit {
+		return
+	}
+	for _, addr := range x.init.Addrs[:x.init.NAddrs] {
+		if x.a.pathOf(addr) == tcb.NoPath {
+			if _, ok := x.usable(addr, x.a.local); ok {
+				x.ev.Facts.NewAddrs = true
+			}
+		}
+	}
+	if x.ev.Path == tcb.NoPath {
+		x.ev.Facts.NewAddrs = true
+	}
+}
+
+// Heartbeat Info: a mark, the path, the time of sending, the nonce, and the
+// destination (RFC 9260 section 3.3.5).
+const (
+	hbMark = 0x676f5348
+	hbLen  = 4 + 4 + 8 + 8 + 16
+)
+
+func appendHeartbeatInfo(b []byte, p tcb.PathID, now mono.Time, nonce uint64, dst [16]byte) []byte {
+	be := binary.BigEndian
+	b = be.AppendUint32(b, hbMark)
+	b = be.AppendUint32(b, uint32(p))
+	b = be.AppendUint64(b, uint64(now))
+	b = be.AppendUint64(b, nonce)
+	return append(b, dst[:]...)
+}
+
+func (x *Executor) decodeHeartbeat(c chunk.Chunk) {
+	info, e := chunk.ParseHeartbeat(c)
+	if e != chunk.ErrNone {
+		x.ev.ID = fsm.EvBadChunk
+		return
+	}
+	b := info.Body()
+	be := binary.BigEndian
+	if len(b) != hbLen || be.Uint32(b) != hbMark || be.Uint32(b[4:]) >= tcb.MaxPaths {
+		return
+	}
+	x.ev.HB = fsm.HeartbeatFacts{
+		Valid: true,
+		Path:  tcb.PathID(be.Uint32(b[4:])),
+		RTT:   x.now.Sub(mono.Time(be.Uint64(b[8:]))),
+		Nonce: be.Uint64(b[16:]),
+	}
+}

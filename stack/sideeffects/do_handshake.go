@@ -1,0 +1,237 @@
+package sideeffects
+
+import (
+	"net/netip"
+
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// Prepare makes a ready for Associate or for Setup from a cookie.
+func (x *Executor) Prepare(a *Association, s Settings, id uint32, localPort, peerPort uint16) {
+	a.local = s.Local
+	a.tcb = tcb.TCB{
+		Cfg: s.Config, ID: id,
+		LocalPort: localPort, PeerPort: peerPort,
+		OutStreams: s.Config.OutStreams, InStreams: s.Config.MaxInStreams,
+	}
+	if a.data == nil {
+		a.data = newPlane(s.Config, x.Pools)
+	}
+}
+
+// UseDataPlane puts d in place of the real pipes; before Prepare.
+func (a *Association) UseDataPlane(d DataPlane) { a.data = d }
+
+// AddPeer names an address of the peer before Associate. Addresses that the
+// user names count as confirmed (RFC 9260 section 5.4).
+func (x *Executor) AddPeer(a *Association, dst netip.Addr, encapPort uint16) bool {
+	r, ok := x.Host.Route(dst, a.local)
+	if !ok {
+		return false
+	}
+	to := Addressing{Src: r.Src, Dst: dst, EncapPort: encapPort, Link: r.Link}
+	return a.addPath(to, r, tcb.PathActive) != tcb.NoPath
+}
+
+// setup fills in what our own INIT says.
+func (x *Executor) setup(c *fsm.Command) {
+	t := &x.a.tcb
+	t.LocalTag = chunk.VTag(c.A)
+	t.LocalTSN = chunk.TSN(c.B)
+	t.TieLocal = c.C
+	t.Initiated = true
+	t.CtlSent = x.now
+	// Messages may be queued before the peer's limits are known.
+	x.a.data.StartSend(t.LocalTSN, t.OutStreams, 0)
+}
+
+// adoptInit takes what the peer's INIT ACK says (RFC 9260 section 5.1 C).
+func (x *Executor) adoptInit() {
+	a, in := x.a, &x.init
+	t := &a.tcb
+	t.PeerTag = in.Tag
+	t.PeerTSN = in.TSN
+	t.PeerRwnd = in.ARwnd
+	t.OutStreams = min(t.Cfg.OutStreams, in.MIS)
+	t.InStreams = min(t.Cfg.MaxInStreams, in.OS)
+	t.TiePeer = x.tie()
+	t.CtlSent = x.now
+	c := chunk.Chunk(x.bytes(nil, x.ev.Span))
+	a.cookie = append(a.cookie[:0], in.Cookie.Of(c)...)
+	x.addListed(in.Addrs[:in.NAddrs])
+	x.addSource()
+	a.data.StartSend(t.LocalTSN, t.OutStreams, t.PeerRwnd)
+	a.data.StartRecv(t.PeerTSN, t.InStreams)
+}
+
+func (x *Executor) tie() uint32 {
+	var b [4]byte
+	x.Host.Entropy(b[:])
+	return le32(b[:]) | 1
+}
+
+// addListed adds addresses that the peer listed, unconfirmed.
+func (x *Executor) addListed(addrs []netip.Addr) {
+	for _, addr := range addrs {
+		if r, ok := x.usable(addr, x.a.local); ok {
+			to := Addressing{Src: r.Src, Dst: addr, Link: r.Link}
+			if len(x.a.dests) > 0 {
+				to.EncapPort = x.a.dests[0].to.EncapPort
+			}
+			x.a.addPath(to, r, tcb.PathUnconfirmed)
+		}
+	}
+}
+
+// usable says how an address that the peer listed is reached. Addresses of
+// narrower scope than the one the packet came from mean another host here.
+func (x *Executor) usable(addr netip.Addr, local []netip.Addr) (Route, bool) {
+	src := x.in.Src
+	if addr.IsLoopback() && !src.IsLoopback() || addr.IsLinkLocalUnicast() && !src.IsLinkLocalUnicast() {
+		return Route{}, false
+	}
+	return x.Host.Route(addr, local)
+}
+
+// addSource adds the source of the packet in hand: it always counts as an
+// address of the peer (RFC 9260 section 5.1.2).
+func (x *Executor) addSource() {
+	if r, ok := x.Host.Route(x.in.Src, x.a.local); ok {
+		x.a.addPath(Addressing{Src: x.in.Dst, Dst: x.in.Src, EncapPort: x.in.EncapPort, Link: x.in.Link}, r, tcb.PathUnconfirmed)
+	}
+}
+
+// newAssoc creates the association of a valid cookie (RFC 9260 section 5.1.5).
+func (x *Executor) newAssoc(c *fsm.Command) bool {
+	ck := &x.cookie
+	a := x.Host.Create(ck)
+	if a == nil {
+		return false
+	}
+	x.a = a
+	a.rx.packets, a.rx.bytes = 1, uint64(len(x.in.Packet))
+	a.tcb.TieLocal = c.C
+	r, ok := x.Host.Route(ck.PeerAddr, a.local)
+	if !ok {
+		// The INIT came from there, so packets can go there.
+		r = Route{MTU: a.tcb.Cfg.MinPathMTU, Overhead: 48}
+	}
+	// The INIT ACK reached this address, or there were no cookie.
+	a.addPath(Addressing{Src: ck.LocalAddr, Dst: ck.PeerAddr, EncapPort: ck.EncapPort, Link: ck.Link}, r, tcb.PathActive)
+	x.adoptCookie()
+	return true
+}
+
+// adoptCookie takes what the peer's INIT said, from the cookie in hand.
+func (x *Executor) adoptCookie() {
+	a, ck := x.a, &x.cookie
+	t := &a.tcb
+	fresh := t.State < tcb.Established
+	t.LocalTag, t.PeerTag = ck.LocalTag, ck.PeerTag
+	if !fresh {
+		return
+	}
+	t.LocalTSN, t.PeerTSN = ck.LocalTSN, ck.PeerTSN
+	t.PeerRwnd = ck.PeerRwnd
+	t.OutStreams, t.InStreams = ck.OutStreams, ck.InStreams
+	t.InitTries = 0
+	if t.TiePeer == 0 {
+		t.TiePeer = x.tie()
+	}
+	x.addListed(ck.Addrs[:ck.NAddrs])
+	a.data.StartSend(t.LocalTSN, t.OutStreams, t.PeerRwnd)
+	a.data.StartRecv(t.PeerTSN, t.InStreams)
+}
+
+// restart is action A of RFC 9260 section 5.2.4: a new association in the
+// place of the old one, whose id and queued messages it keeps.
+func (x *Executor) restart(c *fsm.Command) {
+	t := &x.a.tcb
+	t.State = tcb.Closed // so that adoptCookie takes everything
+	t.TieLocal, t.TiePeer = c.C, x.tie()
+	t.Errors, t.InitTries, t.StaleRetries = 0, 0, 0
+	for i := range t.Paths {
+		t.Paths[i].Errors = 0
+		t.Paths[i].HBOut = false
+	}
+	x.a.data.ResetPaths()
+	x.adoptCookie()
+	x.a.syncPaths()
+}
+
+// sendInitAck answers the INIT in hand; nothing about it is kept here.
+func (x *Executor) sendInitAck(c *fsm.Command) {
+	in, d := &x.init, x.in
+	set := x.settings()
+	cfg := set.Config
+	ck := &x.cookie
+	*ck = Cookie{
+		Created: x.now, Lifetime: cfg.ValidCookieLife,
+		LocalTag: chunk.VTag(c.A), PeerTag: in.Tag,
+		LocalTSN: chunk.TSN(c.B), PeerTSN: in.TSN,
+		PeerRwnd:   in.ARwnd,
+		OutStreams: min(cfg.OutStreams, in.MIS), InStreams: min(cfg.MaxInStreams, in.OS),
+		LocalPort: d.Header.DstPort, PeerPort: d.Header.SrcPort,
+		LocalAddr: d.Dst, PeerAddr: d.Src,
+		EncapPort: d.EncapPort, Link: d.Link,
+	}
+	if c.Flags&fsm.InitAckTie != 0 {
+		ck.TieLocal, ck.TiePeer = x.a.tcb.TieLocal, x.a.tcb.TiePeer
+	}
+	if more := mayExtend(in.CookiePreservative); more > 0 {
+		ck.Lifetime += more
+	}
+	for _, addr := range in.Addrs[:in.NAddrs] {
+		if _, ok := x.usable(addr, set.Local); ok && addr != d.Src {
+			ck.Addrs[ck.NAddrs] = addr
+			ck.NAddrs++
+		}
+	}
+
+	x.beginReply(in.Tag)
+	b, mark := chunk.BeginInit(x.pk.Tail(), chunk.TypeInitAck, chunk.Init{
+		Tag: ck.LocalTag, ARwnd: max(uint32(cfg.RecvBuffer), chunk.MinARwnd),
+		OS: ck.OutStreams, MIS: cfg.MaxInStreams, TSN: ck.LocalTSN,
+	})
+	if len(b) == 0 {
+		return
+	}
+	b = appendLocalAddrs(b, set.Local)
+	// The cookie is encoded in place: a parameter is a header and its body.
+	hdr := len(b)
+	b = append(b, 0, 0, 0, 0)
+	b = x.appendCookie(b, ck)
+	n := len(b) - hdr
+	b[hdr], b[hdr+1], b[hdr+2], b[hdr+3] = byte(chunk.ParamStateCookie>>8), byte(chunk.ParamStateCookie&0xff), byte(n>>8), byte(n)
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	init := chunk.Chunk(x.bytes(nil, x.ev.Span))
+	for _, s := range in.Unknown[:in.NUnknown] {
+		b = chunk.AppendUnrecognizedParam(b, chunk.Param(s.Of(init)))
+	}
+	x.pk.Commit(chunk.End(b, mark))
+	x.emitReply()
+}
+
+// settings are those of the association in hand, else of the endpoint.
+func (x *Executor) settings() Settings {
+	if x.live() {
+		return Settings{Config: x.a.tcb.Cfg, Local: x.a.local}
+	}
+	return x.ep.Cfg
+}
+
+// appendLocalAddrs lists the own addresses; a single one is said by the
+// packet's source already (RFC 9260 section 3.3.2.1).
+func appendLocalAddrs(b []byte, local []netip.Addr) []byte {
+	if len(local) < 2 {
+		return b
+	}
+	for _, a := range local {
+		b = chunk.AppendAddrParam(b, a)
+	}
+	return b
+}

@@ -1,0 +1,215 @@
+package sideeffects
+
+import (
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// controls are the control chunks to send in answer to the event in hand. They
+// leave in its flush, or not at all: what matters has a timer.
+type controls struct {
+	buf [16]control
+	n   int
+}
+
+type control struct {
+	cmd  fsm.Command
+	path tcb.PathID
+	ev   fsm.Span // the chunk that is answered
+	sent bool
+}
+
+func (q *controls) reset() { q.n = 0 }
+
+// add queues a chunk; one that says the same again to the same path is not
+// repeated, and what does not fit is dropped.
+func (q *controls) add(c *fsm.Command, p tcb.PathID) {
+	for i := 0; i < q.n; i++ {
+		e := &q.buf[i]
+		if e.path == p && e.cmd.Verb == c.Verb && e.cmd.Kind == c.Kind && once(c) {
+			return
+		}
+	}
+	if q.n < len(q.buf) {
+		q.buf[q.n] = control{cmd: *c, path: p}
+		q.n++
+	}
+}
+
+func once(c *fsm.Command) bool {
+	switch c.Verb {
+	case fsm.CmdSendError:
+		return true // one ERROR per packet bounds what a peer can make us send
+	case fsm.CmdSend:
+		return true
+	}
+	return false
+}
+
+// flush sends what there is: control chunks first, then a SACK, then DATA, as
+// much in each packet as fits.
+func (x *Executor) flush() {
+	a := x.a
+	data := a.tcb.State.MaySendData()
+	if data {
+		a.data.BeginFlush(x.now)
+	}
+	for {
+		p, ok := x.nextPath(data)
+		if !ok || int(p) >= len(a.dests) {
+			break
+		}
+		mtu := a.data.PathMTU(p)
+		buf := x.Host.Slot(mtu)
+		if buf == nil {
+			a.blocked = true
+			break
+		}
+		tag := a.tcb.PeerTag
+		if x.ctl.firstIs(chunk.TypeInit, p) {
+			tag = 0
+		}
+		x.pk.Begin(buf, mtu, a.tcb.LocalPort, a.tcb.PeerPort, tag)
+		alone := x.putControls(p)
+		if !alone {
+			x.putSack(p, data)
+			if data {
+				a.data.Fill(p, &x.pk, x.now)
+			}
+		}
+		if x.pk.Empty() {
+			break
+		}
+		to := a.dests[p].to
+		to.Fragment = x.pk.Oversize()
+		pkt := x.pk.Finish()
+		a.tx.packets++
+		a.tx.bytes += uint64(len(pkt))
+		x.Host.Emit(pkt, to)
+	}
+	x.ctl.reset()
+}
+
+// nextPath returns the path of the next packet.
+func (x *Executor) nextPath(data bool) (tcb.PathID, bool) {
+	a := x.a
+	if p, ok := x.ctl.next(); ok {
+		return p, true
+	}
+	if a.data.SackDue() {
+		return x.sackPath(), true
+	}
+	if data {
+		return a.data.Next(x.now)
+	}
+	return tcb.NoPath, false
+}
+
+// sackPath is where a SACK goes: to where the DATA came from (RFC 9260 section
+// 6.4).
+func (x *Executor) sackPath() tcb.PathID {
+	p := x.a.data.SackTo()
+	if int(p) < len(x.a.dests) && x.a.tcb.Paths[p].State != tcb.PathUnconfirmed {
+		return p
+	}
+	active, _ := x.a.tcb.SelectPaths()
+	return active
+}
+
+// putSack adds the SACK if it is due, or may ride with DATA to the same path.
+func (x *Executor) putSack(p tcb.PathID, data bool) {
+	d := x.a.data
+	if x.a.tcb.State < tcb.Established || !d.SackPending() || p != x.sackPath() {
+		return
+	}
+	if !d.SackDue() && x.pk.Empty() && !data {
+		return
+	}
+	x.pk.Commit(d.AppendSack(x.pk.Tail(), x.pk.Room()))
+}
+
+func (q *controls) next() (tcb.PathID, bool) {
+	for i := 0; i < q.n; i++ {
+		if !q.buf[i].sent {
+			return q.buf[i].path, true
+		}
+	}
+	return tcb.NoPath, false
+}
+
+func (q *controls) firstIs(kind chunk.Type, p tcb.PathID) bool {
+	for i := 0; i < q.n; i++ {
+		if e := &q.buf[i]; !e.sent && e.path == p {
+			return e.cmd.Verb == fsm.CmdSend && e.cmd.Kind == kind
+		}
+	}
+	return false
+}
+
+// putControls adds the control chunks for path p that fit. It reports whether
+// the packet must stay as it is.
+func (x *Executor) putControls(p tcb.PathID) (alone bool) {
+	for i := 0; i < x.ctl.n; i++ {
+		e := &x.ctl.buf[i]
+		if e.sent || e.path != p {
+			continue
+		}
+		init := e.cmd.Verb == fsm.CmdSend && e.cmd.Kind == chunk.TypeInit
+		if init && !x.pk.Empty() {
+			return true
+		}
+		if !x.pk.Commit(x.appendControl(x.pk.Tail(), &e.cmd, p)) && !x.pk.Empty() {
+			return true // the next packet has room
+		}
+		e.sent = true
+		if init {
+			return true
+		}
+	}
+	return false
+}
+
+func (x *Executor) appendControl(b []byte, c *fsm.Command, p tcb.PathID) []byte {
+	a := x.a
+	switch c.Verb {
+	case fsm.CmdSendError:
+		var mark int
+		b, mark = chunk.Begin(b, chunk.TypeError, 0)
+		return chunk.End(x.appendCause(b, c), mark)
+	case fsm.CmdHeartbeat:
+		var info [hbLen]byte
+		return chunk.AppendHeartbeat(b, appendHeartbeatInfo(info[:0], p, x.now, uint64(c.A)<<32|uint64(c.B), a.dests[p].to.Dst.As16()))
+	}
+	switch c.Kind {
+	case chunk.TypeInit:
+		return x.appendInit(b)
+	case chunk.TypeCookieEcho:
+		return chunk.AppendCookieEcho(b, a.cookie)
+	case chunk.TypeCookieAck:
+		return chunk.AppendCookieAck(b)
+	case chunk.TypeHeartbeatAck:
+		return chunk.AppendHeartbeatAck(b, chunk.Chunk(x.heartbeatOf(c)))
+	case chunk.TypeShutdown:
+		return chunk.AppendShutdown(b, a.data.CumTSN())
+	case chunk.TypeShutdownAck:
+		return chunk.AppendShutdownAck(b)
+	}
+	panic("sctp: no such control chunk")
+}
+
+func (x *Executor) heartbeatOf(c *fsm.Command) []byte { return x.bytes(c, c.Span) }
+
+// appendInit encodes our INIT.
+func (x *Executor) appendInit(b []byte) []byte {
+	t := &x.a.tcb
+	b, mark := chunk.BeginInit(b, chunk.TypeInit, chunk.Init{
+		Tag: t.LocalTag, ARwnd: max(x.a.data.Window(), chunk.MinARwnd),
+		OS: t.Cfg.OutStreams, MIS: t.Cfg.MaxInStreams, TSN: t.LocalTSN,
+	})
+	b = appendLocalAddrs(b, x.a.local)
+	if t.CookieLifetime > 0 {
+		b = chunk.AppendCookiePreservative(b, t.CookieLifetime)
+	}
+	return chunk.End(b, mark)
+}

@@ -1,0 +1,180 @@
+package sideeffects
+
+import (
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// interpret carries the commands in x.out out. It never adds to them: what
+// the pipes find goes to the fifo.
+func (x *Executor) interpret() {
+	for i := 0; i < x.out.Len(); i++ {
+		c := x.out.At(i)
+		switch c.Verb {
+		case fsm.CmdNewAssoc:
+			if !x.newAssoc(c) {
+				return
+			}
+		case fsm.CmdSetup:
+			x.setup(c)
+		case fsm.CmdNewState:
+			x.newState(tcb.State(c.A))
+		case fsm.CmdAdoptInit:
+			x.adoptInit()
+		case fsm.CmdAdoptCookie:
+			x.adoptCookie()
+		case fsm.CmdRestart:
+			x.restart(c)
+		case fsm.CmdUnsend:
+			x.a.data.StartSend(x.a.tcb.LocalTSN, x.a.tcb.OutStreams, x.a.tcb.PeerRwnd)
+		case fsm.CmdShutdownAsked:
+			x.a.tcb.ShutdownAsked = true
+		case fsm.CmdDeleteTCB:
+			x.deleteTCB(fsm.AssocChange(c.Code), chunk.CauseCode(c.A))
+
+		case fsm.CmdSend, fsm.CmdSendError:
+			x.ctl.add(c, x.replyPath(c.Path))
+		case fsm.CmdHeartbeat:
+			x.heartbeat(c)
+		case fsm.CmdSendAbort:
+			x.sendAbort(c)
+		case fsm.CmdSendInitAck:
+			x.sendInitAck(c)
+		case fsm.CmdRespond:
+			x.respond(c)
+
+		case fsm.CmdTimerStart:
+			x.startTimer(c)
+		case fsm.CmdTimerStop:
+			x.a.timers[c.Timer] = 0
+			x.a.tcb.Armed &^= 1 << c.Timer
+		case fsm.CmdTimersStop:
+			x.stopTimers()
+		case fsm.CmdHeartbeats:
+			x.startHeartbeats()
+
+		case fsm.CmdIngest:
+			x.report(x.a.data.Ingest(x.bytes(c, x.ev.Span), x.ev.Path, x.now))
+		case fsm.CmdSack:
+			x.report(x.a.data.Sack(chunk.Chunk(x.bytes(c, x.ev.Span)), x.now))
+		case fsm.CmdCumAck:
+			x.report(x.a.data.CumAck(chunk.TSN(x.ev.Arg), x.now))
+		case fsm.CmdGenSack:
+			x.a.data.ForceSack()
+		case fsm.CmdEnqueue:
+			if !x.a.data.Push(x.msg, x.now) {
+				x.result = fsm.ResultState
+				return
+			}
+		case fsm.CmdMarkRtx:
+			x.a.data.MarkRtx(c.Path, x.now)
+		case fsm.CmdRTTSample:
+			x.a.data.SampleRTT(c.Path, c.Dur, x.now)
+		case fsm.CmdBackoff:
+			x.a.data.Backoff(c.Path)
+
+		case fsm.CmdHBAcked:
+			x.a.tcb.Paths[c.Path].HBOut = false
+		case fsm.CmdStrike:
+			x.strike(c)
+		case fsm.CmdClearErrors:
+			x.clearErrors(c)
+		case fsm.CmdPathState:
+			x.pathState(c.Path, tcb.PathState(c.A))
+		case fsm.CmdInitTry:
+			if c.A == 1 {
+				x.a.tcb.InitTries = 0
+			} else {
+				x.a.tcb.InitTries++
+			}
+		case fsm.CmdCtlPath:
+			x.a.tcb.CtlPath = c.Path
+		case fsm.CmdStale:
+			x.a.tcb.StaleRetries++
+			x.a.tcb.CookieLifetime = c.A
+
+		case fsm.CmdNotify:
+			x.notify(c)
+		case fsm.CmdResult:
+			x.result = fsm.Result(c.Code)
+		case fsm.CmdCount:
+			x.Stats[c.Code]++
+		}
+	}
+}
+
+// bytes returns the bytes of the packet in hand that a span names.
+func (x *Executor) bytes(_ *fsm.Command, s fsm.Span) []byte {
+	if x.in == nil || int(s.Off)+int(s.Len) > len(x.in.Packet) {
+		return nil
+	}
+	return x.in.Packet[s.Off : int(s.Off)+int(s.Len)]
+}
+
+// replyPath resolves NoPath: the source of the packet in hand if it may be
+// sent to, else the path in use.
+func (x *Executor) replyPath(p tcb.PathID) tcb.PathID {
+	if p != tcb.NoPath {
+		return p
+	}
+	if q := x.pathOfPacket(); q != tcb.NoPath && x.a.tcb.Paths[q].State != tcb.PathUnconfirmed {
+		return q
+	}
+	active, _ := x.a.tcb.SelectPaths()
+	return active
+}
+
+func (x *Executor) newState(s tcb.State) {
+	a := x.a
+	was := a.tcb.State
+	a.tcb.State = s
+	if s == tcb.Established && was < tcb.Established {
+		a.Wakes |= WakeUp | WakeWritable
+	}
+	a.data.SetDraining(s > tcb.Established)
+}
+
+// deleteTCB ends the association: nothing is sent or received any more, what
+// is ready stays readable, and the end comes after it.
+func (x *Executor) deleteTCB(change fsm.AssocChange, cause chunk.CauseCode) {
+	a := x.a
+	x.stopTimers()
+	a.tcb.State = tcb.Closed
+	a.End = End{Ended: true, Change: change, Cause: cause}
+	if x.ev.ID == fsm.EvAbort {
+		a.End.ByPeer = true
+		a.End.Info = x.abortInfo()
+	}
+	a.data.Close()
+	if change != fsm.Gone {
+		a.data.Notify(Note{Kind: fsm.NoteAssocChange, A: uint32(change), B: uint32(cause)})
+	}
+	a.Wakes |= WakeEnded | WakeReadable | WakeWritable
+	x.ctl.reset()
+	x.Host.Ended(a)
+}
+
+const maxAbortInfo = 512
+
+func (x *Executor) abortInfo() []byte {
+	ab, e := chunk.ParseAbort(chunk.Chunk(x.bytes(nil, x.ev.Span)))
+	if e != chunk.ErrNone {
+		return nil
+	}
+	w := ab.Causes.Walk()
+	c, ok := w.Next()
+	if !ok || len(c.Body()) == 0 {
+		return nil
+	}
+	return append([]byte(nil), c.Body()[:min(len(c.Body()), maxAbortInfo)]...)
+}
+
+func (x *Executor) notify(c *fsm.Command) {
+	n := Note{Kind: fsm.Note(c.Code), A: c.A, B: c.B}
+	if b := x.bytes(c, c.Span); c.Span.Len > 0 && len(b) > 0 {
+		n.Info = b[:min(len(b), maxAbortInfo)]
+	}
+	x.a.data.Notify(n)
+	x.a.Wakes |= WakeReadable
+}

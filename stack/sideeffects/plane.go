@@ -1,0 +1,324 @@
+package sideeffects
+
+import (
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes"
+	"github.com/gosctp/gosctp/stack/pipes/inqueue"
+	"github.com/gosctp/gosctp/stack/pipes/outqueue"
+	"github.com/gosctp/gosctp/stack/pipes/packet"
+	"github.com/gosctp/gosctp/stack/pipes/path"
+	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// Plane is the data path of one association: the pipes, joined.
+type Plane struct {
+	Paths path.Set
+	Out   outqueue.Queue
+	In    inqueue.Queue
+	Up    ulpqueue.Queue
+
+	cfg       *tcb.Config
+	pools     *Pools
+	sending   bool // StartSend was called
+	receiving bool
+	closed    bool
+	immediate bool // the packet in hand asks for a SACK at once
+}
+
+func newPlane(cfg *tcb.Config, pools *Pools) *Plane {
+	pl := &Plane{cfg: cfg, pools: pools}
+	pl.Paths.Active, pl.Paths.Retran = tcb.NoPath, tcb.NoPath
+	pl.Up.Init(cfg, pools.Seg, pools.Nodes, cfg.MaxInStreams)
+	return pl
+}
+
+// AddPath implements DataPlane.
+func (pl *Plane) AddPath(to Addressing, mtu, overhead int) {
+	p := path.Path{Addr: to.Dst, Src: to.Src, EncapPort: to.EncapPort, Overhead: overhead}
+	p.Init(pl.cfg, mtu)
+	pl.Paths.P = append(pl.Paths.P, p)
+}
+
+// UsePaths implements DataPlane.
+func (pl *Plane) UsePaths(active, retran tcb.PathID) {
+	pl.Paths.Active, pl.Paths.Retran = active, retran
+}
+
+// PathDown implements DataPlane.
+func (pl *Plane) PathDown(p tcb.PathID, now mono.Time) {
+	if pl.sending {
+		pl.Out.PathDown(p)
+	}
+}
+
+// ResetPaths implements DataPlane.
+func (pl *Plane) ResetPaths() {
+	for i := range pl.Paths.P {
+		p := &pl.Paths.P[i]
+		mtu := p.PMTU + p.Overhead
+		p.T3 = 0
+		p.Init(pl.cfg, mtu)
+	}
+}
+
+// PathMTU implements DataPlane.
+func (pl *Plane) PathMTU(p tcb.PathID) int { return pl.Paths.P[p].PMTU }
+
+// SetPathMTU implements DataPlane.
+func (pl *Plane) SetPathMTU(p tcb.PathID, mtu int, now mono.Time) {
+	if pl.Paths.P[p].SetPMTU(mtu) && pl.sending {
+		pl.Out.PMTUReduced(p, now)
+	}
+}
+
+// RTO implements DataPlane.
+func (pl *Plane) RTO(p tcb.PathID) mono.Duration {
+	if q := pl.Paths.Get(p); q != nil {
+		return q.RTO
+	}
+	return pl.cfg.RTOInitial
+}
+
+// SampleRTT implements DataPlane.
+func (pl *Plane) SampleRTT(p tcb.PathID, d mono.Duration, now mono.Time) {
+	if q := pl.Paths.Get(p); q != nil {
+		q.SampleRTT(d, now)
+	}
+}
+
+// Backoff implements DataPlane.
+func (pl *Plane) Backoff(p tcb.PathID) {
+	if q := pl.Paths.Get(p); q != nil {
+		q.Backoff()
+	}
+}
+
+// LastSent implements DataPlane.
+func (pl *Plane) LastSent(p tcb.PathID) mono.Time {
+	if q := pl.Paths.Get(p); q != nil {
+		return q.LastSent
+	}
+	return 0
+}
+
+// StartSend implements DataPlane.
+func (pl *Plane) StartSend(tsn chunk.TSN, streams uint16, rwnd uint32) {
+	if !pl.sending {
+		pl.Out.Init(pl.cfg, pl.pools.Seg, &pl.Paths, tsn, int(streams), rwnd)
+		pl.sending = true
+		return
+	}
+	pl.Out.Reset(tsn, rwnd)
+	pl.Out.SetStreams(int(streams))
+}
+
+// StartRecv implements DataPlane.
+func (pl *Plane) StartRecv(tsn chunk.TSN, streams uint16) {
+	pl.In.Init(pl.cfg, tsn)
+	pl.Up.Restart(streams)
+	pl.receiving = true
+}
+
+// Ingest takes a run of DATA chunks: what each TSN means is decided here (RFC
+// 9260 section 6.2).
+func (pl *Plane) Ingest(run []byte, from tcb.PathID, now mono.Time) (o pipes.Outcome) {
+	w := chunk.Walk(run)
+	for {
+		c, ok := w.Next()
+		if !ok {
+			break
+		}
+		d, e := chunk.ParseData(c)
+		if e != chunk.ErrNone {
+			break
+		}
+		if d.Flags&chunk.FlagI != 0 {
+			pl.immediate = true
+		}
+		if len(d.Payload) == 0 {
+			o.Merge(pipes.Outcome{Bits: pipes.NoUserData, TSN: d.TSN})
+			return o
+		}
+		pl.take(&d, &o)
+	}
+	if pl.Up.CumTSNAdvanced(pl.In.CumTSN())&ulpqueue.Violation != 0 {
+		o.Merge(pipes.Outcome{Bits: pipes.BadFragments, TSN: pl.In.CumTSN()})
+	}
+	if pl.Up.Ready() {
+		o.Bits |= pipes.Delivered
+	}
+	return o
+}
+
+func (pl *Plane) take(d *chunk.Data, o *pipes.Outcome) {
+	switch pl.In.Classify(d.TSN) {
+	case inqueue.Duplicate:
+		pl.In.Duplicate(d.TSN)
+		return
+	case inqueue.TooFar:
+		return
+	}
+	if uint16(d.Stream) >= pl.Up.InStreams() {
+		// Acknowledged and dropped (RFC 9260 section 6.5).
+		pl.In.Accept(d.TSN)
+		o.Merge(pipes.Outcome{Bits: pipes.BadStream, Stream: d.Stream})
+		return
+	}
+	if !pl.Up.Room(len(d.Payload)) {
+		// What fills a gap is worth more than what lies beyond it.
+		if !d.TSN.Less(pl.In.Highest()) ||
+			!pl.Up.RenegeFor(len(d.Payload), d.TSN, pl.In.Renege) {
+			pl.immediate = true
+			return
+		}
+	}
+	r := pl.Up.Insert(*d)
+	if r&ulpqueue.Accepted != 0 {
+		pl.In.Accept(d.TSN)
+	}
+	if r&ulpqueue.Violation != 0 {
+		o.Merge(pipes.Outcome{Bits: pipes.BadFragments, TSN: d.TSN})
+	}
+	if r&ulpqueue.Delivered != 0 {
+		o.Bits |= pipes.Delivered
+	}
+}
+
+// DataPacket implements DataPlane.
+func (pl *Plane) DataPacket(from tcb.PathID, now mono.Time) {
+	pl.In.DataPacket(now, from, pl.immediate)
+	pl.immediate = false
+}
+
+// Sack implements DataPlane.
+func (pl *Plane) Sack(c chunk.Chunk, now mono.Time) pipes.Outcome {
+	s, e := chunk.ParseSack(c)
+	if e != chunk.ErrNone {
+		return pipes.Outcome{}
+	}
+	return pl.Out.Sack(s, now)
+}
+
+// CumAck implements DataPlane.
+func (pl *Plane) CumAck(tsn chunk.TSN, now mono.Time) pipes.Outcome { return pl.Out.CumAck(tsn, now) }
+
+// MarkRtx implements DataPlane.
+func (pl *Plane) MarkRtx(p tcb.PathID, now mono.Time) { pl.Out.T3Expired(p, now) }
+
+// ForceSack implements DataPlane.
+func (pl *Plane) ForceSack() { pl.In.Force() }
+
+// Facts implements DataPlane.
+func (pl *Plane) Facts(f *fsm.Facts) {
+	f.OutqEmpty = pl.Empty()
+	if pl.sending {
+		f.ZeroWindow = pl.Out.ZeroWindowProbing()
+	}
+	if pl.receiving {
+		f.GapOrDup = pl.In.HasGap()
+	}
+}
+
+// CumTSN implements DataPlane.
+func (pl *Plane) CumTSN() chunk.TSN { return pl.In.CumTSN() }
+
+// Window implements DataPlane.
+func (pl *Plane) Window() uint32 { return pl.Up.Window() }
+
+// Deadline implements DataPlane.
+func (pl *Plane) Deadline() mono.Time {
+	if pl.closed {
+		return 0
+	}
+	var min mono.Time
+	if pl.receiving {
+		min = pl.In.Deadline()
+	}
+	for i := range pl.Paths.P {
+		min = earlier(min, pl.Paths.P[i].T3)
+	}
+	return min
+}
+
+// Due implements DataPlane.
+func (pl *Plane) Due(now mono.Time) (fsm.EventID, tcb.PathID, bool) {
+	for i := range pl.Paths.P {
+		if t := pl.Paths.P[i].T3; t != 0 && t <= now {
+			pl.Paths.P[i].T3 = 0
+			return fsm.EvTimeoutT3, tcb.PathID(i), true
+		}
+	}
+	if pl.receiving {
+		if t := pl.In.Deadline(); t != 0 && t <= now {
+			pl.In.TimerFired()
+			return fsm.EvTimeoutSack, tcb.NoPath, true
+		}
+	}
+	return 0, tcb.NoPath, false
+}
+
+// Push implements DataPlane.
+func (pl *Plane) Push(m *outqueue.Message, now mono.Time) bool { return pl.Out.Push(*m, now) }
+
+// Notify implements DataPlane.
+func (pl *Plane) Notify(n Note) {
+	v := ulpqueue.Notification{Kind: uint8(n.Kind), A: n.A, B: n.B, Vital: n.Kind == fsm.NoteAssocChange}
+	if len(n.Info) > 0 {
+		v.Bytes = pl.pools.Seg.Get(len(n.Info))
+		copy(v.Bytes.B, n.Info)
+	}
+	pl.Up.Notify(v)
+}
+
+// Consumed implements DataPlane.
+func (pl *Plane) Consumed(n int) bool { return pl.Up.Consumed(n) && !pl.closed && pl.receiving }
+
+// Empty implements DataPlane.
+func (pl *Plane) Empty() bool { return !pl.sending || pl.Out.Empty() }
+
+// SetDraining implements DataPlane.
+func (pl *Plane) SetDraining(on bool) {
+	if pl.sending {
+		pl.Out.SetDraining(on)
+	}
+}
+
+// Close implements DataPlane.
+func (pl *Plane) Close() {
+	pl.closed = true
+	if pl.sending {
+		pl.Out.Purge(func(*outqueue.Message, bool) {})
+	}
+	pl.Up.Abort()
+	for i := range pl.Paths.P {
+		pl.Paths.P[i].T3 = 0
+	}
+}
+
+// BeginFlush implements DataPlane.
+func (pl *Plane) BeginFlush(now mono.Time) { pl.Out.BeginFlush(now) }
+
+// Next implements DataPlane.
+func (pl *Plane) Next(now mono.Time) (tcb.PathID, bool) { return pl.Out.Next(now) }
+
+// Fill implements DataPlane.
+func (pl *Plane) Fill(p tcb.PathID, b *packet.Builder, now mono.Time) int {
+	return pl.Out.Fill(p, b, now)
+}
+
+// SackDue implements DataPlane.
+func (pl *Plane) SackDue() bool { return pl.receiving && pl.In.Due() }
+
+// SackPending implements DataPlane.
+func (pl *Plane) SackPending() bool { return pl.receiving && pl.In.Pending() }
+
+// SackTo implements DataPlane.
+func (pl *Plane) SackTo() tcb.PathID { return pl.In.To() }
+
+// AppendSack implements DataPlane.
+func (pl *Plane) AppendSack(b []byte, room int) []byte {
+	return pl.In.AppendSack(b, room, pl.Up.Window())
+}

@@ -1,0 +1,268 @@
+package stack
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"runtime"
+	"sync"
+	"sync/atomic"
+
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/sideeffects"
+	"github.com/gosctp/gosctp/transport"
+)
+
+// World is all that a Stack has of the outside.
+type World struct {
+	Clock   mono.Clock // nil: the operating system's
+	Entropy io.Reader  // nil: crypto/rand
+	Links   []transport.Link
+}
+
+// Options are a Stack's own parameters; the zero value is good.
+type Options struct {
+	// Shards is how many groups of associations can run at once; 0 means as
+	// many as the machine has processors, at most 8.
+	Shards int
+	// Trace, if set, sees every step of every association. It is called with
+	// the shard's lock held.
+	Trace sideeffects.Tracer
+	// Paranoid runs every state function twice and panics if it is not pure.
+	Paranoid bool
+	// OutOfBlueRate bounds the answers to out-of-the-blue packets per second;
+	// 0 means 1000.
+	OutOfBlueRate int
+}
+
+// Stack is an SCTP host.
+type Stack struct {
+	clock   mono.Clock
+	entropy io.Reader
+	links   []*link
+	shards  []*shard
+	pools   *sideeffects.Pools
+	opts    Options
+
+	ports portTable
+
+	tuplesMu sync.RWMutex
+	tuples   map[tuple]*Assoc
+
+	entropyMu sync.Mutex
+	nextID    atomic.Uint32
+	blue      bucket
+	counters  counters
+	linkErr   atomic.Pointer[linkError]
+
+	started bool
+	closing chan struct{}
+	closed  atomic.Bool
+	wg      sync.WaitGroup
+}
+
+type link struct {
+	transport.Link
+	txMu sync.Mutex // WriteBatch takes one caller at a time
+}
+
+// New returns a Stack on the given links. It takes them over and closes them
+// in Close.
+func New(w World, o Options) (*Stack, error) {
+	if len(w.Links) == 0 {
+		return nil, errors.New("sctp: a stack needs at least one link")
+	}
+	if w.Clock == nil {
+		w.Clock = mono.System()
+	}
+	if w.Entropy == nil {
+		w.Entropy = rand.Reader
+	}
+	if o.Shards == 0 {
+		o.Shards = min(runtime.GOMAXPROCS(0), 8)
+	}
+	if o.Shards < 1 || o.Shards > 256 {
+		return nil, fmt.Errorf("sctp: %d shards: want 1 to 256", o.Shards)
+	}
+	if o.OutOfBlueRate == 0 {
+		o.OutOfBlueRate = 1000
+	}
+	s := &Stack{
+		clock: w.Clock, entropy: w.Entropy, opts: o,
+		pools:   sideeffects.NewPools(),
+		tuples:  make(map[tuple]*Assoc),
+		closing: make(chan struct{}),
+	}
+	s.blue.rate = o.OutOfBlueRate
+	for _, l := range w.Links {
+		s.links = append(s.links, &link{Link: l})
+	}
+	s.ports.init(s.links)
+	for i := range o.Shards {
+		s.shards = append(s.shards, newShard(s, i))
+	}
+	return s, nil
+}
+
+// Start lets the stack run by itself: a goroutine per link reads packets, one
+// per shard waits for timers.
+func (s *Stack) Start() {
+	if s.started {
+		return
+	}
+	s.started = true
+	for i := range s.links {
+		s.wg.Add(1)
+		go s.readLoop(i)
+	}
+	for _, sh := range s.shards {
+		s.wg.Add(1)
+		go sh.timerLoop()
+	}
+}
+
+// Close ends all associations without a word to their peers, and closes the
+// links. Abort or shut associations down first to be polite.
+func (s *Stack) Close() error {
+	if s.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	close(s.closing)
+	var errs []error
+	for _, l := range s.links {
+		errs = append(errs, l.Close())
+	}
+	s.wg.Wait()
+	for _, sh := range s.shards {
+		sh.abandon()
+	}
+	s.ports.closeAll()
+	return errors.Join(errs...)
+}
+
+// Now returns the stack's time.
+func (s *Stack) Now() mono.Time { return s.clock.Now() }
+
+// Addrs lists the addresses that packets can be sent from.
+func (s *Stack) Addrs() ([]netip.Addr, error) {
+	var all []netip.Addr
+	for _, l := range s.links {
+		a, err := l.Addrs()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a...)
+	}
+	return all, nil
+}
+
+func (s *Stack) random(b []byte) {
+	s.entropyMu.Lock()
+	_, err := io.ReadFull(s.entropy, b)
+	s.entropyMu.Unlock()
+	if err != nil {
+		panic("sctp: no entropy: " + err.Error())
+	}
+}
+
+// route says how dst is reached with one of the addresses in local.
+func (s *Stack) route(dst netip.Addr, local []netip.Addr) (sideeffects.Route, bool) {
+	for i, l := range s.links {
+		r, err := l.Route(dst)
+		if err != nil {
+			continue
+		}
+		src, ok := pickSource(r.Src, dst, local)
+		if !ok {
+			continue
+		}
+		return sideeffects.Route{Src: src, MTU: r.MTU, Overhead: r.Overhead, Link: uint8(i)}, true
+	}
+	return sideeffects.Route{}, false
+}
+
+// pickSource returns the host's choice if it is one of local, else the first
+// of local that can talk to dst.
+func pickSource(choice, dst netip.Addr, local []netip.Addr) (netip.Addr, bool) {
+	if len(local) == 0 {
+		return choice, true
+	}
+	for _, a := range local {
+		if a == choice {
+			return a, true
+		}
+	}
+	for _, a := range local {
+		if a.Is4() == dst.Is4() && a.IsLoopback() == dst.IsLoopback() {
+			return a, true
+		}
+	}
+	return netip.Addr{}, false
+}
+
+// Stats is a snapshot of the stack's counters.
+type Stats struct {
+	Events         [fsm.NumStats]uint64
+	InPackets      uint64
+	OutPackets     uint64
+	BadChecksums   uint64
+	BadPackets     uint64 // too short, or ports of zero
+	OutOfBlue      uint64 // for no association of ours
+	SendErrors     uint64
+	Contained      uint64 // panics that cost one association
+	Associations   int
+	RingFull       uint64 // times a packet had to wait for room to send
+	PurityChecking bool
+}
+
+// Stats returns the counters now.
+func (s *Stack) Stats() Stats {
+	st := Stats{
+		InPackets: s.counters.in.Load(), OutPackets: s.counters.out.Load(),
+		BadChecksums: s.counters.badSum.Load(), BadPackets: s.counters.bad.Load(),
+		OutOfBlue: s.counters.blue.Load(), SendErrors: s.counters.sendErr.Load(),
+		PurityChecking: s.opts.Paranoid,
+	}
+	for _, sh := range s.shards {
+		sh.mu.Lock()
+		for i, n := range sh.x.Stats {
+			st.Events[i] += n
+		}
+		st.Contained += sh.x.Contained
+		st.Associations += len(sh.byTag)
+		st.RingFull += sh.ringFull
+		sh.mu.Unlock()
+	}
+	return st
+}
+
+type counters struct{ in, out, badSum, bad, blue, sendErr atomic.Uint64 }
+
+// bucket limits answers to packets that nobody asked for.
+type bucket struct {
+	mu     sync.Mutex
+	rate   int
+	tokens int
+	last   mono.Time
+}
+
+func (b *bucket) take(now mono.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.last == 0 {
+		b.last, b.tokens = now, b.rate
+	}
+	if add := int(now.Sub(b.last) / (mono.Second / mono.Duration(b.rate))); add > 0 {
+		b.tokens = min(b.rate, b.tokens+add)
+		b.last = now
+	}
+	if b.tokens == 0 {
+		return false
+	}
+	b.tokens--
+	return true
+}
