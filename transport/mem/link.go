@@ -5,10 +5,10 @@ import (
 	"net"
 	"net/netip"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/gosctp/gosctp/transport"
+	"github.com/gosctp/gosctp/transport/internal/rxring"
 )
 
 // Link is one host's attachment to a Network. It implements transport.Link.
@@ -17,18 +17,7 @@ type Link struct {
 	net   *Network
 	mtu   int
 	addrs atomic.Pointer[[]netip.Addr]
-
-	mu     sync.Mutex
-	more   sync.Cond // something to read, or closed
-	closed bool
-	// ring holds the packets to read: n of them from head on. Storage comes
-	// from free, last used first, so that the memory held follows the deepest
-	// queue and not the ring's size.
-	ring  []transport.RxSlot
-	head  int
-	n     int
-	free  [][]byte
-	drops uint64
+	ring  *rxring.Ring
 }
 
 var _ transport.Link = (*Link)(nil)
@@ -57,91 +46,19 @@ func (l *Link) SetAddrs(addrs ...netip.Addr) error {
 
 // Dropped returns how many packets were lost because the queue was full or a
 // reader's buffer too small.
-func (l *Link) Dropped() uint64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.drops
-}
+func (l *Link) Dropped() uint64 { return l.ring.Dropped() }
 
 // ReadBatch implements transport.Link.
-func (l *Link) ReadBatch(slots []transport.RxSlot) (int, error) {
-	if len(slots) == 0 {
-		return 0, nil
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for {
-		for l.n == 0 && !l.closed {
-			l.more.Wait()
-		}
-		if l.closed {
-			return 0, net.ErrClosed
-		}
-		if got := l.pop(slots); got > 0 {
-			return got, nil
-		}
-	}
-}
-
-// pop moves packets from the ring into slots.
-func (l *Link) pop(slots []transport.RxSlot) int {
-	got := 0
-	for got < len(slots) && l.n > 0 {
-		from, to := &l.ring[l.head], &slots[got]
-		if len(from.Data) <= len(to.Buf) {
-			buf := to.Buf
-			*to = *from
-			to.Buf, to.Data = buf, buf[:copy(buf, from.Data)]
-			got++
-		} else {
-			l.drops++
-		}
-		l.free = append(l.free, from.Buf)
-		from.Buf, from.Data = nil, nil
-		l.n--
-		if l.head++; l.head == len(l.ring) {
-			l.head = 0
-		}
-	}
-	return got
-}
-
-// push copies a packet into the ring. The caller holds l.mu.
-func (l *Link) push(p *transport.RxSlot) bool {
-	if l.closed || l.n == len(l.ring) {
-		l.drops++
-		return false
-	}
-	var buf []byte
-	if k := len(l.free); k > 0 {
-		buf = l.free[k-1]
-		l.free = l.free[:k-1]
-	}
-	if len(buf) < len(p.Data) {
-		buf = make([]byte, max(len(p.Data), min(l.mtu, 2048)))
-	}
-	i := l.head + l.n
-	if i >= len(l.ring) {
-		i -= len(l.ring)
-	}
-	l.n++
-	to := &l.ring[i]
-	*to = *p
-	to.Buf, to.Data = buf, buf[:copy(buf, p.Data)]
-	return true
-}
+func (l *Link) ReadBatch(slots []transport.RxSlot) (int, error) { return l.ring.Read(slots) }
 
 // WriteBatch implements transport.Link.
 func (l *Link) WriteBatch(slots []transport.TxSlot) error {
-	l.mu.Lock()
-	closed := l.closed
-	l.mu.Unlock()
-	if closed {
+	if l.ring.Closed() {
 		return net.ErrClosed
 	}
 	where := *l.net.where.Load()
 	hook := l.net.hook.Load()
-	var to *Link // locked, if not nil
+	var to *Link // its ring is locked, if not nil
 	for i := range slots {
 		s := &slots[i]
 		src, dst, err := l.check(s, where)
@@ -158,9 +75,9 @@ func (l *Link) WriteBatch(slots []transport.TxSlot) error {
 		}
 		if to == nil {
 			to = dst
-			to.mu.Lock()
+			to.ring.Lock()
 		}
-		to.push(&transport.RxSlot{
+		to.ring.Put(&transport.RxSlot{
 			Data: s.Data, Src: src, Dst: s.Dst, EncapPort: s.EncapPort, ECN: s.ECN & 3,
 		})
 	}
@@ -193,8 +110,7 @@ func (l *Link) check(s *transport.TxSlot, where map[netip.Addr]*Link) (netip.Add
 // wake lets the reader of a locked link look for packets.
 func (l *Link) wake() {
 	if l != nil {
-		l.mu.Unlock()
-		l.more.Signal()
+		l.ring.Unlock()
 	}
 }
 
@@ -234,13 +150,8 @@ func (l *Link) Addrs() ([]netip.Addr, error) {
 
 // Close implements transport.Link: the link leaves the network.
 func (l *Link) Close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.closed {
+	if !l.ring.Close() {
 		return net.ErrClosed
 	}
-	l.closed = true
-	l.ring, l.free, l.n, l.head = nil, nil, 0, 0
-	l.more.Broadcast()
 	return l.net.assign(l, nil)
 }

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gosctp/gosctp/transport"
+	"github.com/gosctp/gosctp/transport/internal/rxring"
 )
 
 const (
@@ -64,11 +65,9 @@ func (n *Network) Inject(slot transport.RxSlot) bool {
 	if l == nil {
 		return false
 	}
-	l.mu.Lock()
-	ok := l.push(&slot)
-	l.mu.Unlock()
-	l.more.Signal()
-	return ok
+	l.ring.Lock()
+	defer l.ring.Unlock()
+	return l.ring.Put(&slot)
 }
 
 // Config describes a link. The zero value of each field but Addrs is usable.
@@ -89,8 +88,7 @@ func (n *Network) NewLink(cfg Config) (*Link, error) {
 	if cfg.MTU < 68 || cfg.MTU > maxMTU || cfg.Queue < 0 {
 		return nil, fmt.Errorf("sctp: mem: MTU %d or queue of %d packets out of range", cfg.MTU, cfg.Queue)
 	}
-	l := &Link{net: n, mtu: cfg.MTU, ring: make([]transport.RxSlot, cfg.Queue)}
-	l.more.L = &l.mu
+	l := &Link{net: n, mtu: cfg.MTU, ring: rxring.New(cfg.Queue, min(cfg.MTU, 2048))}
 	if err := l.SetAddrs(cfg.Addrs...); err != nil {
 		return nil, err
 	}

@@ -20,157 +20,107 @@ var (
 const (
 	commonHeader = 12   // of SCTP, the least that can be called a packet
 	maxFailing   = 1000 // receive errors in a row before one is final
-	checkEvery   = 16   // reads between looks at the sockets that are not known to be ready
 )
 
 // ReadBatch implements transport.Link. A slot's buffer must have room for the
 // IPv4 header (up to 60 bytes) too.
 func (l *Link) ReadBatch(slots []transport.RxSlot) (int, error) {
-	if len(slots) == 0 {
-		return 0, nil
-	}
 	l.readMu.Lock()
 	defer l.readMu.Unlock()
-	for {
-		if l.closed.Load() {
-			return 0, errClosed
-		}
-		if l.reads++; l.reads%checkEvery == 0 {
-			l.poll.Check()
-		}
-		n, err := l.readReady(slots)
-		if n > 0 || err != nil {
-			return n, err
-		}
-		if l.poll.In|l.poll.Err != 0 {
-			continue
-		}
-		if err := l.poll.Wait(); err != nil {
-			return 0, err
-		}
-	}
+	return l.reader.Read(slots)
 }
 
-// readReady reads the sockets that are ready, beginning with another one each
-// time.
-func (l *Link) readReady(slots []transport.RxSlot) (int, error) {
-	got := 0
-	sources := 2 * len(l.families)
-	l.turn++
-	for k := range sources {
-		i := (l.turn + k) % sources
-		bit := uint32(1) << i
-		f, aux := l.families[i/2], i&1 == 1
-		if l.poll.Err&bit != 0 {
-			if aux {
-				got += l.readErrors(f, bit, slots[got:])
-			} else {
-				l.poll.Err &^= bit // nothing collects there
-			}
-		}
-		if l.poll.In&bit != 0 && got < len(slots) {
-			n, err := l.readSocket(f, aux, bit, slots[got:])
-			if err != nil {
-				return got, err
-			}
-			got += n
-		}
-		if got == len(slots) {
-			break
-		}
-	}
-	return got, nil
+// A source is one of a family's sockets.
+type source struct {
+	l       *Link
+	f       *family
+	aux     bool
+	rx      *mmsg.Receiver
+	drops   uint32 // last value of the kernel's counter
+	failing int
 }
 
-// readErrors moves ICMP errors about our packets into slots.
-func (l *Link) readErrors(f *family, bit uint32, slots []transport.RxSlot) int {
-	got := 0
+// ReadErrors moves ICMP errors about our packets into slots.
+func (s *source) ReadErrors(slots []transport.RxSlot) (got int, empty bool) {
+	if !s.aux {
+		return 0, true // nothing collects there
+	}
 	for got < len(slots) {
-		ok, more := f.icmp.Next(&slots[got])
+		ok, more := s.f.icmp.Next(&slots[got])
 		if !more {
-			l.poll.Err &^= bit
+			empty = true
 			break
 		}
 		// The kernel tells every raw socket: not all of it is about us.
-		if ok && len(slots[got].Data) >= 8 && l.ports.owns(binary.BigEndian.Uint16(slots[got].Data)) {
+		if ok && len(slots[got].Data) >= 8 && s.l.ports.owns(binary.BigEndian.Uint16(slots[got].Data)) {
 			slots[got].EncapPort = 0
 			got++
 		}
 	}
 	if got > 0 {
-		l.counters.icmp.Add(uint64(got))
+		s.l.counters.icmp.Add(uint64(got))
 	}
-	return got
+	return got, empty
 }
 
-// readSocket reads one batch from one socket.
-func (l *Link) readSocket(f *family, aux bool, bit uint32, slots []transport.RxSlot) (int, error) {
-	rx := f.rx
-	if aux {
-		rx = f.auxRx
-	}
-	want := min(len(slots), rx.Batch())
+// ReadPackets reads one batch.
+func (s *source) ReadPackets(slots []transport.RxSlot) (got int, empty bool, err error) {
+	want := min(len(slots), s.rx.Batch())
 	for i := range want {
-		rx.SetBuf(i, slots[i].Buf)
+		s.rx.SetBuf(i, slots[i].Buf)
 	}
-	n, err := rx.Recv(want)
-	l.counters.recv.Add(1)
-	if err != nil {
-		// On aux it is the news of an ICMP error.
-		if err != unix.EAGAIN && err != unix.EINTR && !aux {
-			if l.failing++; l.failing > maxFailing {
-				return 0, fmt.Errorf("sctp: read from a raw socket: %w", err)
-			}
+	n, err := s.rx.Recv(want)
+	s.l.counters.recv.Add(1)
+	switch {
+	case err == unix.EINTR:
+		return 0, false, nil
+	case err == unix.EAGAIN || err != nil && s.aux: // on aux it is the news of an ICMP error
+		return 0, true, nil
+	case err != nil:
+		if s.failing++; s.failing > maxFailing {
+			return 0, false, fmt.Errorf("sctp: read from a raw socket: %w", err)
 		}
-		if err != unix.EINTR {
-			l.poll.In &^= bit
-		}
-		return 0, nil
+		return 0, true, nil
 	}
-	l.failing = 0
-	if n < want {
-		l.poll.In &^= bit
-	}
-	got, bytes := 0, 0
+	s.failing = 0
+	bytes := 0
 	for i := range n {
 		if got < i { // a packet before this one was not taken
-			size, _ := rx.Len(i)
+			size, _ := s.rx.Len(i)
 			if copy(slots[got].Buf, slots[i].Buf[:size]) < size {
 				continue
 			}
 		}
-		if l.accept(f, aux, rx, i, &slots[got]) {
+		if s.accept(i, &slots[got]) {
 			bytes += len(slots[got].Data)
 			got++
 		}
 	}
-	l.counters.packetsIn.Add(uint64(got))
-	l.counters.bytesIn.Add(uint64(bytes))
+	s.l.counters.packetsIn.Add(uint64(got))
+	s.l.counters.bytesIn.Add(uint64(bytes))
 	if got < n {
-		l.counters.invalid.Add(uint64(n - got))
+		s.l.counters.invalid.Add(uint64(n - got))
 	}
-	return got, nil
+	return got, n < want, nil
 }
 
 // accept completes a slot whose buffer holds packet i of the batch.
-func (l *Link) accept(f *family, aux bool, rx *mmsg.Receiver, i int, s *transport.RxSlot) bool {
-	size, whole := rx.Len(i)
-	s.Kind, s.ICMP, s.MTU, s.EncapPort, s.ECN = transport.Datagram, 0, 0, 0, 0
-	if rx.HasControl(i) {
-		rx.Parse(i)
-		if rx.Info.HasDrops {
-			l.dropped(f, aux, rx.Info.Drops)
-		}
+func (s *source) accept(i int, t *transport.RxSlot) bool {
+	size, whole := s.rx.Len(i)
+	t.Kind, t.ICMP, t.MTU, t.EncapPort, t.ECN = transport.Datagram, 0, 0, 0, 0
+	if s.rx.HasControl(i) {
+		s.rx.Parse(i)
+		s.countDrops()
 	}
 	if !whole {
 		return false
 	}
-	if f.v6 {
-		s.Data = s.Buf[:size]
-		s.Src, s.Dst, s.ECN = rx.From(i).Addr(), rx.Info.Dst, rx.Info.ECN
-		return size >= commonHeader && s.Dst.IsValid() && !s.Dst.IsMulticast() && unicast6(s.Src)
+	if s.f.v6 {
+		t.Data = t.Buf[:size]
+		t.Src, t.Dst, t.ECN = s.rx.From(i).Addr(), s.rx.Info.Dst, s.rx.Info.ECN
+		return size >= commonHeader && t.Dst.IsValid() && !t.Dst.IsMulticast() && unicast6(t.Src)
 	}
-	p := s.Buf[:size]
+	p := t.Buf[:size]
 	if size < 20 {
 		return false
 	}
@@ -181,9 +131,9 @@ func (l *Link) accept(f *family, aux bool, rx *mmsg.Receiver, i int, s *transpor
 	if p[0]>>4 != 4 || ihl < 20 || total > size || total < ihl+commonHeader {
 		return false
 	}
-	s.Data = p[ihl:total]
-	s.ECN = p[1] & 3
-	s.Src, s.Dst = netip.AddrFrom4([4]byte(p[12:16])), netip.AddrFrom4([4]byte(p[16:20]))
+	t.Data = p[ihl:total]
+	t.ECN = p[1] & 3
+	t.Src, t.Dst = netip.AddrFrom4([4]byte(p[12:16])), netip.AddrFrom4([4]byte(p[16:20]))
 	return unicast4(p[12:16]) && unicast4(p[16:20])
 }
 
@@ -198,17 +148,16 @@ func unicast6(a netip.Addr) bool {
 	return a.IsValid() && !a.IsMulticast() && !a.IsUnspecified()
 }
 
-// dropped takes note of a socket's drop counter, which the kernel sends along
-// with packets.
-func (l *Link) dropped(f *family, aux bool, now uint32) {
-	last := &f.drops[0]
-	if aux {
-		last = &f.drops[1]
+// countDrops takes note of the socket's drop counter, which the kernel sends
+// along with packets.
+func (s *source) countDrops() {
+	if !s.rx.Info.HasDrops {
+		return
 	}
-	if d := now - *last; d != 0 {
-		*last = now
-		if !aux { // the others' packets are no loss
-			l.counters.drops.Add(uint64(d))
+	if d := s.rx.Info.Drops - s.drops; d != 0 {
+		s.drops = s.rx.Info.Drops
+		if !s.aux { // the others' packets are no loss
+			s.l.counters.drops.Add(uint64(d))
 		}
 	}
 }
@@ -218,7 +167,7 @@ func (l *Link) dropped(f *family, aux bool, now uint32) {
 func (l *Link) WriteBatch(slots []transport.TxSlot) error {
 	l.writeMu.Lock()
 	defer l.writeMu.Unlock()
-	if l.closed.Load() {
+	if l.reader.Closed.Load() {
 		return errClosed
 	}
 	left := len(slots)

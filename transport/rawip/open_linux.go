@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"sync/atomic"
 	"unsafe"
 
 	"github.com/gosctp/gosctp/transport"
@@ -19,21 +18,16 @@ import (
 type Link struct {
 	families []*family
 	poll     *mmsg.Poll
+	reader   *mmsg.Reader
 	host     hostnet.Host
 	ports    *ports
 	stand    *responder // nil if the process does not stand for election
 	rcvBuf   int
 	counters counters
 
-	closed   atomic.Bool
 	filterMu sync.Mutex
-
-	readMu  sync.Mutex // held while reading; Close takes it before it frees
-	turn    int        // which socket is read first
-	reads   uint
-	failing int
-
-	writeMu sync.Mutex // the same for writing
+	readMu   sync.Mutex // held while reading; Close takes it before it frees
+	writeMu  sync.Mutex // the same for writing
 }
 
 var (
@@ -49,10 +43,8 @@ var (
 type family struct {
 	v6        bool
 	main, aux int
-	rx, auxRx *mmsg.Receiver
 	icmp      *mmsg.ErrQueue
 	tx        *mmsg.Sender
-	drops     [2]uint32 // last value of the counters of main and aux
 }
 
 const readBatch = 64
@@ -96,13 +88,18 @@ func Open(cfg Config) (*Link, error) {
 		l.families = append(l.families, f)
 	}
 	var fds []int
+	var sources []mmsg.Source
 	for _, f := range l.families {
 		fds = append(fds, f.main, f.aux)
+		sources = append(sources,
+			&source{l: l, f: f, rx: mmsg.NewReceiver(f.main, readBatch, f.v6)},
+			&source{l: l, f: f, rx: mmsg.NewReceiver(f.aux, readBatch, f.v6), aux: true})
 	}
 	var err error
 	if l.poll, err = mmsg.NewPoll(fds...); err != nil {
 		return fail(fmt.Errorf("sctp: open raw IP: %w", err))
 	}
+	l.reader = mmsg.NewReader(l.poll, sources...)
 	for _, f := range l.families {
 		f.tx = mmsg.NewSender(f.main, f.v6, false, l.poll.WaitWritable)
 	}
@@ -198,8 +195,6 @@ func (l *Link) openFamily(v6 bool, cfg Config) (*family, error) {
 		return nil, fmt.Errorf("sctp: open raw IP: %w", err)
 	}
 	l.rcvBuf = mmsg.Buffers(main, cfg.RcvBuf, cfg.SndBuf)
-	f.rx = mmsg.NewReceiver(main, readBatch, v6)
-	f.auxRx = mmsg.NewReceiver(aux, readBatch, v6)
 	f.icmp = mmsg.NewErrQueue(aux)
 	return f, nil
 }
@@ -213,7 +208,7 @@ func (f *family) close() {
 func (l *Link) refilter(ports []uint16, blocks []uint8) error {
 	l.filterMu.Lock()
 	defer l.filterMu.Unlock()
-	if l.closed.Load() {
+	if l.reader.Closed.Load() {
 		return nil
 	}
 	own := filter{ports: ports, blocks: blocks}
@@ -265,7 +260,7 @@ func (l *Link) free() {
 // Close implements transport.Link. Other processes can have our ports, and
 // the post of responder, at once.
 func (l *Link) Close() error {
-	if l.closed.Swap(true) {
+	if l.reader.Closed.Swap(true) {
 		return errClosed
 	}
 	l.poll.Shutdown()

@@ -75,9 +75,9 @@ func errnoError(e unix.Errno) error {
 	return e
 }
 
-// pending reports whether e may be the error of an earlier packet: an ICMP
+// Pending reports whether e may be the error of an earlier packet: an ICMP
 // error that the kernel reports to whichever call comes next.
-func pending(e unix.Errno) bool {
+func Pending(e unix.Errno) bool {
 	switch e {
 	case unix.ECONNREFUSED, unix.ENOPROTOOPT, unix.EPROTO, unix.EHOSTUNREACH, unix.ENETUNREACH,
 		unix.EHOSTDOWN, unix.EMSGSIZE, unix.EACCES, unix.EOPNOTSUPP, unix.ENONET:

@@ -201,7 +201,7 @@ func (s *Sender) flush(slots []transport.TxSlot) error {
 			}
 		case e == unix.EBADF || e == unix.ENOTSOCK:
 			return e
-		case pending(e) && tries < s.retries:
+		case Pending(e) && tries < s.retries:
 			// Perhaps not about this packet. If it is, it comes again.
 			tries++
 		default:
@@ -273,7 +273,7 @@ func (s *Sender) sendOne(m, k int, t *transport.TxSlot) error {
 			if err := s.wait(s.fd); err != nil {
 				return err
 			}
-		case pending(e) && tries < s.retries:
+		case Pending(e) && tries < s.retries:
 			tries++
 		default:
 			t.Err = SendError(e)
