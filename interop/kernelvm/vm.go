@@ -1,0 +1,287 @@
+// Package kernelvm runs the Linux kernel's SCTP as an interop peer, on a host
+// whose own kernel has none: Debian's user-mode-linux is a kernel that is an
+// ordinary process. It boots within seconds, needs no hardware support, and
+// mounts the host's file system read-only, so there is no image to build.
+//
+// A VM has lanes. Each is a point-to-point Ethernet link with a network
+// namespace at either end: one of the host, one inside the VM, so that runs in
+// parallel share neither addresses nor the kernel's SCTP settings.
+package kernelvm
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/gosctp/gosctp/interop/kernelvm/protocol"
+	"github.com/gosctp/gosctp/interop/lab"
+)
+
+// Addresses of a lane's two ends. They are the same in each lane.
+const (
+	HostAddr  = "10.99.2.1"
+	GuestAddr = "10.99.2.2"
+	Subnet    = "10.99.2.0/24"
+)
+
+const (
+	kernel       = "linux.uml"
+	modules      = "/usr/lib/uml/modules"
+	controlHost  = "169.254.99.1"
+	controlGuest = "169.254.99.2"
+	bootTimeout  = 60 * time.Second
+)
+
+// Available reports what is missing to boot a VM, or nil.
+func Available() error {
+	if err := lab.Need(kernel, "modprobe"); err != nil {
+		return err
+	}
+	if m, _ := filepath.Glob(modules + "/*/kernel/net/sctp/sctp.ko"); len(m) == 0 {
+		return &lab.Missing{What: "no sctp.ko in " + modules}
+	}
+	return nil
+}
+
+// A VM is a running kernel.
+type VM struct {
+	control *lab.Namespace
+	lanes   []*lab.Namespace
+	free    chan *Lane
+	cmd     *exec.Cmd
+	dir     string
+	gone    chan struct{} // closed when the process has ended
+	stop    func()
+	once    sync.Once
+	Boot    time.Duration // how long it took
+}
+
+// Start boots a VM. guest is the program of package kernelvm/guest; dir is for
+// the console log.
+func Start(guest, dir string, lanes int) (vm *VM, err error) {
+	vm = &VM{dir: dir, free: make(chan *Lane, lanes), gone: make(chan struct{})}
+	vm.stop = lab.OnExit(vm.close)
+	defer func() {
+		if err != nil {
+			vm.Stop()
+		}
+	}()
+	if vm.control, err = lab.NewNamespace(); err != nil {
+		return vm, err
+	}
+	if err := vm.taps(lanes); err != nil {
+		return vm, err
+	}
+	began := time.Now()
+	if err := vm.boot(guest, lanes); err != nil {
+		return vm, err
+	}
+	if err := vm.settle(began); err != nil {
+		return vm, fmt.Errorf("%w; console:\n%s", err, vm.Console())
+	}
+	vm.Boot = time.Since(began)
+	return vm, vm.spread(lanes)
+}
+
+func tap(i int) string { return fmt.Sprintf("tap%d", i) }
+
+// taps makes the devices that the VM attaches to: all in one namespace, as the
+// VM opens them by name. Number 0 is the control link.
+func (vm *VM) taps(lanes int) error {
+	ns := vm.control.Name
+	for i := range lanes + 1 {
+		if err := ip("-n", ns, "tuntap", "add", "dev", tap(i), "mode", "tap"); err != nil {
+			return err
+		}
+	}
+	if err := ip("-n", ns, "addr", "add", controlHost+"/24", "dev", tap(0)); err != nil {
+		return err
+	}
+	return ip("-n", ns, "link", "set", tap(0), "up")
+}
+
+// spread moves each lane's tap to a namespace of its own. The VM keeps its
+// hold of it.
+func (vm *VM) spread(lanes int) error {
+	for i := 1; i <= lanes; i++ {
+		ns, err := lab.NewNamespace()
+		if err != nil {
+			return err
+		}
+		vm.lanes = append(vm.lanes, ns)
+		for _, args := range [][]string{
+			{"-n", vm.control.Name, "link", "set", tap(i), "netns", ns.Name, "name", lab.Device},
+			{"-n", ns.Name, "addr", "add", HostAddr + "/24", "dev", lab.Device},
+			{"-n", ns.Name, "link", "set", lab.Device, "mtu", "1500", "up"},
+		} {
+			if err := ip(args...); err != nil {
+				return err
+			}
+		}
+		l := &Lane{Host: ns, vm: vm, netns: protocol.Lane(i)}
+		for _, line := range []string{
+			"ip addr add " + GuestAddr + "/24 dev " + protocol.Device(i),
+			"ip route add default via " + HostAddr,
+		} {
+			if err := l.run(strings.Fields(line)); err != nil {
+				return err
+			}
+		}
+		vm.free <- l
+	}
+	return nil
+}
+
+func (vm *VM) boot(guest string, lanes int) error {
+	cfg := protocol.Config{Modules: modules, Control: controlGuest, Lanes: lanes}
+	argv := vm.control.Command(kernel, "mem=512M", "rootfstype=hostfs", "rootflags=/", "root=/dev/root", "ro",
+		"init="+guest, "uml_dir="+vm.dir+"/", "umid=vm", "con=null", "con0=null,fd:1", "ssl=null", "quiet", "panic=-1",
+		cfg.Argument())
+	for i := range lanes + 1 {
+		argv = append(argv, fmt.Sprintf("vec%d:transport=tap,ifname=%s,gro=0,mac=02:00:00:99:00:%02x", i, tap(i), i))
+	}
+	console, err := os.Create(vm.consoleFile())
+	if err != nil {
+		return err
+	}
+	defer console.Close()
+	vm.cmd = exec.Command(argv[0], argv[1:]...)
+	vm.cmd.Stdout, vm.cmd.Stderr = console, console
+	// A group of its own: the programs in the VM are processes of the host.
+	vm.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := vm.cmd.Start(); err != nil {
+		vm.cmd = nil
+		return err
+	}
+	go func() {
+		vm.cmd.Wait()
+		close(vm.gone)
+	}()
+	return nil
+}
+
+func (vm *VM) consoleFile() string { return filepath.Join(vm.dir, "console.log") }
+
+// Console returns what the kernel has printed.
+func (vm *VM) Console() string {
+	b, _ := os.ReadFile(vm.consoleFile())
+	return string(b)
+}
+
+// settle waits until the guest answers.
+func (vm *VM) settle(began time.Time) error {
+	for {
+		c, err := vm.dial(time.Second)
+		if err == nil {
+			return c.Close()
+		}
+		select {
+		case <-vm.gone:
+			return errors.New("the VM ended while it booted")
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Since(began) > bootTimeout {
+			return fmt.Errorf("no answer from the VM in %s", bootTimeout)
+		}
+	}
+}
+
+func (vm *VM) dial(timeout time.Duration) (c *net.TCPConn, err error) {
+	err = vm.control.Do(func() error {
+		conn, err := net.DialTimeout("tcp4", net.JoinHostPort(controlGuest, protocol.Port), timeout)
+		if err == nil {
+			c = conn.(*net.TCPConn)
+		}
+		return err
+	})
+	return c, err
+}
+
+// Stop ends the VM and removes its namespaces.
+func (vm *VM) Stop() { vm.stop() }
+
+func (vm *VM) close() {
+	if vm.cmd != nil {
+		if c, err := vm.dial(time.Second); err == nil {
+			json.NewEncoder(c).Encode(protocol.Request{Argv: []string{protocol.PowerOff}})
+			c.Close()
+		}
+		select {
+		case <-vm.gone:
+		case <-time.After(3 * time.Second):
+			syscall.Kill(-vm.cmd.Process.Pid, syscall.SIGKILL)
+			<-vm.gone
+		}
+	}
+	for _, ns := range vm.lanes {
+		ns.Remove()
+	}
+	if vm.control != nil {
+		vm.control.Remove()
+	}
+}
+
+// A Lane is one link to the VM. Programs that Start runs are inside, on the
+// kernel's SCTP, at GuestAddr; Host is the namespace at this end, at HostAddr.
+type Lane struct {
+	Host  *lab.Namespace
+	vm    *VM
+	netns string
+}
+
+// Take waits for a free lane; Release gives it back.
+func (vm *VM) Take() *Lane { return <-vm.free }
+
+// Release gives the lane back. All programs in it must have ended.
+func (l *Lane) Release() { l.vm.free <- l }
+
+// run runs a command inside to its end; any output is an error.
+func (l *Lane) run(argv []string) error {
+	p, err := lab.Run(l, argv...)
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	p.CloseInput()
+	if err := p.WaitEnd(10 * time.Second); err != nil {
+		return err
+	}
+	if out := p.Output(); out != "" {
+		return fmt.Errorf("VM: %s: %s", strings.Join(argv, " "), out)
+	}
+	return nil
+}
+
+// Start implements lab.Place.
+func (l *Lane) Start(argv ...string) (io.WriteCloser, io.Reader, func(), error) {
+	c, err := l.vm.dial(10 * time.Second)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("VM: %w", err)
+	}
+	if err := json.NewEncoder(c).Encode(protocol.Request{Netns: l.netns, Argv: argv}); err != nil {
+		c.Close()
+		return nil, nil, nil, err
+	}
+	return input{c}, c, func() { c.SetLinger(0); c.Close() }, nil
+}
+
+// input is the sending half of a connection.
+type input struct{ *net.TCPConn }
+
+func (i input) Close() error { return i.CloseWrite() }
+
+func ip(args ...string) error {
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("ip %v: %w: %s", args, err, out)
+	}
+	return nil
+}

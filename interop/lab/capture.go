@@ -1,0 +1,194 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A Capture is a tcpdump at work.
+type Capture struct {
+	File string
+	p    *Peer
+	cmd  *exec.Cmd
+	done chan error
+	err  strings.Builder
+	now  func()
+}
+
+// StartCapture captures a device of a namespace into a file and returns once
+// it does.
+func StartCapture(n *Namespace, dev, file string) (*Capture, error) {
+	argv := n.Command("tcpdump", "-i", dev, "-w", file, "-U", "-B", "16384", "-Z", "root", "--immediate-mode")
+	c := &Capture{File: file, cmd: exec.Command(argv[0], argv[1:]...), done: make(chan error, 1)}
+	ready := make(chan struct{})
+	c.cmd.Stderr = &watch{to: &c.err, want: "listening on", ready: ready}
+	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+	if err := c.cmd.Start(); err != nil {
+		return nil, err
+	}
+	go func() { c.done <- c.cmd.Wait() }()
+	c.now = OnExit(func() { c.cmd.Process.Kill() })
+	select {
+	case <-ready:
+		return c, nil
+	case err := <-c.done:
+		return nil, fmt.Errorf("tcpdump: %v: %s", err, c.err.String())
+	case <-time.After(10 * time.Second):
+		c.now()
+		return nil, fmt.Errorf("tcpdump did not start within 10 s")
+	}
+}
+
+// watch closes ready when text has been written to it.
+type watch struct {
+	to    *strings.Builder
+	want  string
+	ready chan struct{}
+	once  sync.Once
+}
+
+func (w *watch) Write(b []byte) (int, error) {
+	w.to.Write(b)
+	if strings.Contains(w.to.String(), w.want) {
+		w.once.Do(func() { close(w.ready) })
+	}
+	return len(b), nil
+}
+
+// Stop ends the capture; it is an error if packets are missing from it.
+func (c *Capture) Stop() error {
+	c.cmd.Process.Signal(syscall.SIGINT)
+	var err error
+	select {
+	case err = <-c.done:
+	case <-time.After(10 * time.Second):
+		err = fmt.Errorf("tcpdump did not end")
+	}
+	c.now()
+	if err != nil {
+		return err
+	}
+	for l := range strings.Lines(c.err.String()) {
+		n, what, _ := strings.Cut(l, " ")
+		if strings.Contains(what, "dropped") && n != "0" {
+			return fmt.Errorf("tcpdump: %s", strings.TrimSpace(l))
+		}
+	}
+	return nil
+}
+
+// A Flaw is what tshark has against a packet.
+type Flaw struct {
+	Frame int
+	What  string
+}
+
+// Dissection is what tshark says of a capture.
+type Dissection struct {
+	Packets int // SCTP packets
+	Chunks  map[int]int
+	Flaws   []Flaw // malformed packets and bad checksums
+}
+
+// Fields that are asked of tshark, in this order.
+var fields = []string{"frame.number", "sctp.checksum.status", "sctp.chunk_type", "_ws.malformed", "_ws.short",
+	"_ws.expert.message", "_ws.expert.severity", "icmp.type"}
+
+const (
+	checksumGood  = "1"
+	severityError = 0x800000 // Wireshark's PI_ERROR
+)
+
+// Dissect has tshark read a capture, with checksums verified. What is inside
+// the messages is random bytes, so the dissectors for it are off. tshark takes
+// a value of sctp.checksum that it does not know ("crc32c" for one, before
+// Wireshark 4.2) for "None" without a word, so "good" is what counts.
+func Dissect(file string) (*Dissection, error) {
+	conf, err := tsharkConfig()
+	if err != nil {
+		return nil, err
+	}
+	args := []string{"-r", file, "-n", "-Y", "sctp || icmp || _ws.malformed", "-o", "sctp.checksum:CRC 32c", "-o", "udp.check_checksum:TRUE",
+		"-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=,"}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "tshark", args...)
+	c.Env = append(os.Environ(), "WIRESHARK_CONFIG_DIR="+conf)
+	var stderr strings.Builder
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		return nil, fmt.Errorf("tshark: %w: %s", err, stderr.String())
+	}
+	return parseDissection(string(out)), nil
+}
+
+func parseDissection(out string) *Dissection {
+	d := &Dissection{Chunks: map[int]int{}}
+	for l := range strings.Lines(out) {
+		f := strings.Split(strings.TrimRight(l, "\n"), "\t")
+		for len(f) < len(fields) {
+			f = append(f, "")
+		}
+		frame, _ := strconv.Atoi(f[0])
+		flaw := func(format string, args ...any) {
+			d.Flaws = append(d.Flaws, Flaw{frame, fmt.Sprintf(format, args...)})
+		}
+		if f[7] != "" && f[1] == "" {
+			continue // an ICMP error without an SCTP packet in it
+		}
+		if f[7] == "" {
+			d.Packets++
+			for t := range strings.SplitSeq(f[2], ",") {
+				if n, err := strconv.Atoi(t); err == nil {
+					d.Chunks[n]++
+				}
+			}
+			if f[1] != checksumGood {
+				flaw("checksum status %q", f[1])
+			}
+		}
+		if f[3] != "" || f[4] != "" {
+			flaw("malformed: %s", f[5])
+		}
+		for s := range strings.SplitSeq(f[6], ",") {
+			if v, _ := strconv.Atoi(s); v >= severityError {
+				flaw("expert error: %s", f[5])
+			}
+		}
+	}
+	return d
+}
+
+var tsharkConfig = sync.OnceValues(func() (string, error) {
+	keep := []string{"frame", "eth", "ethertype", "raw", "ip", "ipv6", "icmp", "icmpv6", "udp", "sctp", "_ws.malformed", "_ws.short", "_ws.expert"}
+	list, err := output(context.Background(), "tshark", "-G", "protocols")
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp("", "gosctp-tshark-")
+	if err != nil {
+		return "", err
+	}
+	OnExit(func() { os.RemoveAll(dir) })
+	var off strings.Builder
+	for l := range strings.Lines(list) {
+		f := strings.Split(strings.TrimSpace(l), "\t")
+		if len(f) >= 3 && !slices.Contains(keep, f[2]) {
+			off.WriteString(f[2] + "\n")
+		}
+	}
+	return dir, os.WriteFile(filepath.Join(dir, "disabled_protos"), []byte(off.String()), 0o644)
+})
