@@ -43,8 +43,11 @@ func ParseError(c Chunk) (Causes, Err) {
 }
 
 // AppendError appends an ERROR chunk with encoded causes, or nothing when
-// they are too long.
+// there are none or they are too long.
 func AppendError(b []byte, causes Causes) []byte {
+	if len(causes) == 0 {
+		return b
+	}
 	b, mark := Begin(b, TypeError, 0)
 	return End(append(b, causes...), mark)
 }

@@ -136,6 +136,9 @@ func TestEncoderLimits(t *testing.T) {
 			}
 		}
 	}
+	if got := AppendError(pre, nil); !bytes.Equal(got, pre) {
+		t.Errorf("ERROR without cause: %x", got)
+	}
 	for _, n := range []int{MaxCauseInfo - 1, MaxCauseInfo, MaxCauseInfo + 1, len(big)} {
 		got := AppendError(nil, AppendCause(nil, CauseProtocolViolation, big[:n]))
 		cs, e := ParseError(Chunk(got[:min(len(got), MaxChunkLen)]))
