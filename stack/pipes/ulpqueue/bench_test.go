@@ -68,7 +68,7 @@ func (r *receiver) packet(now mono.Time, p []byte) {
 	}
 }
 
-// drain reads everything that is ready.
+// drain reads everything that is ready and says how many messages that were.
 func (r *receiver) drain() (messages int) {
 	var n int
 	r.q.Detach(&r.list, 1<<30)

@@ -17,7 +17,7 @@ const (
 	messageOverhead = 160 // of a message: a Message and its places in rings
 	bufOverhead     = 64  // of a fragment: a seg.Buf
 
-	segment = 1500 // what a chunk of a sender that fills packets takes, roughly
+	segment = 1500 // of data, what a packet takes, roughly
 )
 
 // charge returns the memory accounted for a fragment of n bytes.
@@ -60,7 +60,11 @@ func (q *Queue) CurrentWindow() uint32 { return uint32(q.window()) }
 // window avoids the silly window syndrome: rather than a window too small for
 // the chunks this peer sends, it says 0.
 func (q *Queue) window() int {
-	if q.win < min(max(segment, q.largest), q.credit/2) {
+	usual := q.largest
+	if usual == 0 {
+		usual = segment
+	}
+	if q.win < min(usual, q.credit/2) {
 		return 0
 	}
 	return q.win
@@ -85,11 +89,12 @@ func (q *Queue) release(n, mem int) {
 
 // grant returns how much user data the peer may still send: what is left of
 // the credit, or what the memory left will take if the ratio of data to
-// memory stays as it is. That ratio counts as one half while little is held.
+// memory stays as it is. While little is held, that ratio says little, and is
+// drawn towards one half.
 func (q *Queue) grant() int {
 	g := q.credit - q.payload
 	if q.mem > 2*q.payload {
-		a := int64(q.limit) / 16
+		a := max(0, int64(q.limit)/16-int64(q.mem)/8)
 		fit := int64(q.limit-q.mem) * (a + int64(q.payload)) / (2*a + int64(q.mem))
 		g = min(g, int(fit))
 	}
