@@ -27,7 +27,7 @@ type Capture struct {
 // StartCapture captures a device of a namespace into a file and returns once
 // it does.
 func StartCapture(n *Namespace, dev, file string) (*Capture, error) {
-	argv := n.Command("tcpdump", "-i", dev, "-w", file, "-U", "-B", "16384", "-Z", "root", "--immediate-mode")
+	argv := n.Command("tcpdump", "-i", dev, "-w", file, "-U", "-s", "2048", "-B", "65536", "-Z", "root", "--immediate-mode")
 	c := &Capture{File: file, cmd: exec.Command(argv[0], argv[1:]...), done: make(chan error, 1)}
 	ready := make(chan struct{})
 	c.cmd.Stderr = &watch{to: &c.err, want: "listening on", ready: ready}
@@ -66,6 +66,7 @@ func (w *watch) Write(b []byte) (int, error) {
 
 // Stop ends the capture; it is an error if packets are missing from it.
 func (c *Capture) Stop() error {
+	c.drain()
 	c.cmd.Process.Signal(syscall.SIGINT)
 	var err error
 	select {
@@ -86,6 +87,21 @@ func (c *Capture) Stop() error {
 	return nil
 }
 
+// drain waits until the file grows no more: what tcpdump has not read when it
+// is told to end is lost.
+func (c *Capture) drain() {
+	for last, calm := int64(-1), 0; calm < 3; {
+		<-time.After(50 * time.Millisecond)
+		size := int64(0)
+		if st, err := os.Stat(c.File); err == nil {
+			size = st.Size()
+		}
+		if calm++; size != last {
+			last, calm = size, 0
+		}
+	}
+}
+
 // A Flaw is what tshark has against a packet.
 type Flaw struct {
 	Frame int
@@ -94,14 +110,15 @@ type Flaw struct {
 
 // Dissection is what tshark says of a capture.
 type Dissection struct {
-	Packets int // SCTP packets
-	Chunks  map[int]int
-	Flaws   []Flaw // malformed packets and bad checksums
+	Packets int         // SCTP packets
+	Chunks  map[int]int // in them, by type
+	ICMP    int         // ICMP messages
+	Flaws   []Flaw      // malformed packets and bad checksums
 }
 
 // Fields that are asked of tshark, in this order.
-var fields = []string{"frame.number", "sctp.checksum.status", "sctp.chunk_type", "_ws.malformed", "_ws.short",
-	"_ws.expert.message", "_ws.expert.severity", "icmp.type"}
+var fields = []string{"frame.number", "icmp.type", "sctp.checksum.status", "sctp.chunk_type", "_ws.malformed", "_ws.short",
+	"_ws.expert.severity", "_ws.expert.message"}
 
 const (
 	checksumGood  = "1"
@@ -132,44 +149,46 @@ func Dissect(file string) (*Dissection, error) {
 	if err != nil {
 		return nil, fmt.Errorf("tshark: %w: %s", err, stderr.String())
 	}
-	return parseDissection(string(out)), nil
+	d := &Dissection{Chunks: map[int]int{}}
+	for l := range strings.Lines(string(out)) {
+		f := strings.Split(strings.TrimRight(l, "\n"), "\t")
+		if len(f) != len(fields) {
+			return nil, fmt.Errorf("tshark: unexpected line %q", l)
+		}
+		d.add(f)
+	}
+	return d, nil
 }
 
-func parseDissection(out string) *Dissection {
-	d := &Dissection{Chunks: map[int]int{}}
-	for l := range strings.Lines(out) {
-		f := strings.Split(strings.TrimRight(l, "\n"), "\t")
-		for len(f) < len(fields) {
-			f = append(f, "")
-		}
-		frame, _ := strconv.Atoi(f[0])
-		flaw := func(format string, args ...any) {
-			d.Flaws = append(d.Flaws, Flaw{frame, fmt.Sprintf(format, args...)})
-		}
-		if f[7] != "" && f[1] == "" {
-			continue // an ICMP error without an SCTP packet in it
-		}
-		if f[7] == "" {
-			d.Packets++
-			for t := range strings.SplitSeq(f[2], ",") {
-				if n, err := strconv.Atoi(t); err == nil {
-					d.Chunks[n]++
-				}
-			}
-			if f[1] != checksumGood {
-				flaw("checksum status %q", f[1])
-			}
-		}
-		if f[3] != "" || f[4] != "" {
-			flaw("malformed: %s", f[5])
-		}
-		for s := range strings.SplitSeq(f[6], ",") {
-			if v, _ := strconv.Atoi(s); v >= severityError {
-				flaw("expert error: %s", f[5])
-			}
+// add takes one packet's fields.
+func (d *Dissection) add(f []string) {
+	icmp, checksum, types, malformed, short, severities, messages := f[1], f[2], f[3], f[4], f[5], f[6], f[7]
+	if icmp != "" { // what an error quotes is cut short, and not a packet
+		d.ICMP++
+		return
+	}
+	d.Packets++
+	for t := range strings.SplitSeq(types, ",") {
+		if n, err := strconv.Atoi(t); err == nil {
+			d.Chunks[n]++
 		}
 	}
-	return d
+	var what []string
+	if checksum != checksumGood {
+		what = append(what, fmt.Sprintf("checksum status %q", checksum))
+	}
+	if malformed != "" || short != "" {
+		what = append(what, "malformed")
+	}
+	for s := range strings.SplitSeq(severities, ",") {
+		if v, err := strconv.Atoi(s); err == nil && v >= severityError && !slices.Contains(what, "expert error") {
+			what = append(what, "expert error")
+		}
+	}
+	if len(what) > 0 {
+		frame, _ := strconv.Atoi(f[0])
+		d.Flaws = append(d.Flaws, Flaw{frame, strings.Join(what, ", ") + ": " + messages})
+	}
 }
 
 var tsharkConfig = sync.OnceValues(func() (string, error) {

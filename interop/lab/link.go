@@ -52,7 +52,7 @@ func offloadsOff(n *Namespace, dev string) error {
 func up(n *Namespace, dev, addr string) error {
 	return each(
 		fmt.Sprintf("ip -n %s addr add %s dev %s", n.Name, addr, dev),
-		fmt.Sprintf("ip -n %s link set %s mtu 1500 up", n.Name, dev))
+		fmt.Sprintf("ip -n %s link set %s mtu 1500 txqueuelen 10000 up", n.Name, dev))
 }
 
 // An Impairment is what a bad link does to packets, in each direction.
