@@ -129,7 +129,7 @@ func (a *Assoc) Send(m Message, b *seg.Buf) error {
 		Unordered: m.Unordered, Immediate: m.Immediate,
 	}
 	sh.current = a
-	r := sh.x.Send(&a.a, &out, now)
+	r := sh.x.Send(&a.a, out, now)
 	sh.settle(a)
 	sh.release()
 	switch r {

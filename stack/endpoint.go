@@ -125,18 +125,17 @@ func (ep *Endpoint) facts() sideeffects.Endpoint {
 	return sideeffects.Endpoint{Cfg: ep.cfg, Listening: ep.backlog > 0, BacklogFull: len(ep.queue) >= ep.backlog}
 }
 
-// arrived queues a new association for Accept.
-func (ep *Endpoint) arrived(a *Assoc) {
+// arrived queues a new association for Accept; false if the endpoint does not
+// listen any more.
+func (ep *Endpoint) arrived(a *Assoc) bool {
 	ep.mu.Lock()
-	ok := ep.backlog > 0
-	if ok {
-		ep.queue = append(ep.queue, a)
+	defer ep.mu.Unlock()
+	if ep.backlog == 0 {
+		return false
 	}
-	ready := ep.onReady
-	ep.mu.Unlock()
-	if ok && ready != nil {
-		a.onRelease = ready
-	}
+	ep.queue = append(ep.queue, a)
+	a.onRelease = ep.onReady
+	return true
 }
 
 func (ep *Endpoint) ref() bool {

@@ -37,9 +37,11 @@ func (s *Stack) readLoop(i int) {
 	}
 }
 
-// Input processes packets that link i received. Start does this by itself.
+// Input processes packets that link i received, one caller per link at a
+// time. Start does this by itself.
 func (s *Stack) Input(i int, slots []transport.RxSlot, now mono.Time) {
-	b := rxRun{stack: s, now: now}
+	b := &s.links[i].rx
+	b.stack, b.now = s, now
 	for j := range slots {
 		s.counters.in.Add(1)
 		if slots[j].Kind == transport.ICMPError {
@@ -157,8 +159,10 @@ func (b *rxRun) slow() {
 	sh.creating = nil
 	if a := sh.created; a != nil {
 		sh.created = nil
+		if !ep.arrived(a) {
+			sh.x.Abort(&a.a, nil, b.now)
+		}
 		sh.settle(a)
-		ep.arrived(a)
 	}
 }
 

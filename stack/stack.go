@@ -68,6 +68,7 @@ type Stack struct {
 type link struct {
 	transport.Link
 	txMu sync.Mutex // WriteBatch takes one caller at a time
+	rx   rxRun      // the batch in hand
 }
 
 // New returns a Stack on the given links. It takes them over and closes them

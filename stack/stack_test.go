@@ -171,7 +171,7 @@ func transfer(t *testing.T, mtu int) {
 	if e := z.a.End(); e.Change != fsm.ShutdownComplete {
 		t.Fatalf("ended by %v", e)
 	}
-	time.Sleep(time.Second)
+	<-time.After(time.Second)
 	synctest.Wait()
 	if e := a.a.End(); e.Change != fsm.ShutdownComplete {
 		t.Fatalf("ended by %v", e)

@@ -195,7 +195,7 @@ type DataPlane interface {
 	Due(now mono.Time) (ev fsm.EventID, p tcb.PathID, ok bool)
 
 	// For the user.
-	Push(m *outqueue.Message, now mono.Time) bool
+	Push(m outqueue.Message, now mono.Time) bool
 	Notify(n Note)
 	Consumed(n int) bool
 	Empty() bool // nothing queued or in flight

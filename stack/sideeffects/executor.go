@@ -36,7 +36,7 @@ type Executor struct {
 	a       *Association
 	ep      *Endpoint
 	in      *Datagram
-	msg     *outqueue.Message
+	msg     outqueue.Message
 	reason  []byte // of the user's ABORT
 	now     mono.Time
 	result  fsm.Result
@@ -141,10 +141,10 @@ func (x *Executor) Associate(a *Association, now mono.Time) fsm.Result {
 
 // Send hands a message over. Unless the result is fsm.ResultOK the message
 // stays the caller's.
-func (x *Executor) Send(a *Association, m *outqueue.Message, now mono.Time) fsm.Result {
+func (x *Executor) Send(a *Association, m outqueue.Message, now mono.Time) fsm.Result {
 	x.msg = m
 	r := x.primitive(a, fsm.EvPrimSend, tcb.NoPath, now)
-	x.msg = nil
+	x.msg.Buf = nil
 	return r
 }
 

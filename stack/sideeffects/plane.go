@@ -261,7 +261,7 @@ func (pl *Plane) Due(now mono.Time) (fsm.EventID, tcb.PathID, bool) {
 }
 
 // Push implements DataPlane.
-func (pl *Plane) Push(m *outqueue.Message, now mono.Time) bool { return pl.Out.Push(*m, now) }
+func (pl *Plane) Push(m outqueue.Message, now mono.Time) bool { return pl.Out.Push(m, now) }
 
 // Notify implements DataPlane.
 func (pl *Plane) Notify(n Note) {
