@@ -88,7 +88,7 @@ func TestParamAddr(t *testing.T) {
 		{"", ErrShort}, {"0005 00", ErrShort},
 		{"0005 0004", ErrParamLength}, {"0005 0007 0a0000", ErrParamLength},
 		{"0005 000c 0a00000100000000", ErrParamLength},
-		{"0006 0008 0a000001", ErrParamLength},
+		{"0006 0008 0a000001", ErrParamLength}, {"0006 0018 20010db8000000000000000000000001 00000000", ErrParamLength},
 		{"0007 0008 0a000001", ErrType}, {"000b 0008 61620000", ErrType},
 	} {
 		if a, e := ParamAddr(Param(unhex(c.hex))); e != c.want || a.IsValid() {
