@@ -5,6 +5,7 @@ package mmsg
 import (
 	"net"
 	"net/netip"
+	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -120,4 +121,29 @@ func (c *zoneCache) index(name string) uint32 {
 		c.nums[name] = z
 	}
 	return z.index
+}
+
+// Bind binds a socket; a zone is honoured.
+func Bind(fd int, at netip.AddrPort) error {
+	var s sockaddr
+	n := s.set(at.Addr(), at.Port())
+	if _, _, e := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&s)), uintptr(n)); e != 0 {
+		return os.NewSyscallError("bind", e)
+	}
+	return nil
+}
+
+// LocalPort returns the port that a socket is bound to.
+func LocalPort(fd int) (uint16, error) {
+	sa, err := unix.Getsockname(fd)
+	if err != nil {
+		return 0, os.NewSyscallError("getsockname", err)
+	}
+	switch a := sa.(type) {
+	case *unix.SockaddrInet4:
+		return uint16(a.Port), nil
+	case *unix.SockaddrInet6:
+		return uint16(a.Port), nil
+	}
+	return 0, unix.EAFNOSUPPORT
 }
