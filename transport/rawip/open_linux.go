@@ -213,7 +213,7 @@ func (l *Link) refilter(ports []uint16, blocks []uint8) error {
 	}
 	own := filter{ports: ports, blocks: blocks}
 	others := filter{} // nothing
-	if l.stand != nil && l.stand.elected.Load() {
+	if l.stand != nil && l.stand.post.Load() {
 		others = filter{ports: ports, blocks: blocks, invert: true}
 	}
 	for _, f := range l.families {

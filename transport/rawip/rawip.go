@@ -8,10 +8,7 @@
 // local process, privileged or not, can take such a name, and with it a port.
 package rawip
 
-import (
-	"errors"
-	"sync/atomic"
-)
+import "sync/atomic"
 
 // Config says how to open a Link. The zero value means both address families
 // as far as the host has them, and the defaults.
@@ -74,6 +71,3 @@ type Report struct {
 
 // OK reports whether Open would succeed with at least one family.
 func (r Report) OK() bool { return !r.KernelSCTP && (r.V4 == nil || r.V6 == nil) }
-
-// errUnsupported is what all but Linux answer.
-var errUnsupported = errors.New("sctp: raw IP needs Linux; use UDP encapsulation on this platform")

@@ -3,10 +3,13 @@
 package rawip
 
 import (
+	"errors"
 	"net/netip"
 
 	"github.com/gosctp/gosctp/transport"
 )
+
+var errUnsupported = errors.New("sctp: raw IP needs Linux; use UDP encapsulation on this platform")
 
 // Link is the raw IP link, which only Linux has.
 type Link struct{ none counters }

@@ -22,8 +22,9 @@ const ootbLock = "@gosctp/ootb"
 // section 8.4).
 type responder struct {
 	ns      *hostnet.Namespace
-	won     func() // called once elected
-	elected atomic.Bool
+	won     func()      // called once elected
+	post    atomic.Bool // we have the post: the filter is to let packets in
+	elected atomic.Bool // and it does
 	done    chan struct{}
 	ended   sync.WaitGroup
 
@@ -52,8 +53,9 @@ func (r *responder) start() {
 
 // win takes office.
 func (r *responder) win() {
-	r.elected.Store(true)
+	r.post.Store(true)
 	r.won()
+	r.elected.Store(true)
 }
 
 // run serves, or waits for the end of the one elected and tries again.
@@ -173,6 +175,7 @@ func (r *responder) drop(c io.Closer) {
 
 // close leaves the post or the queue for it.
 func (r *responder) close() {
+	r.post.Store(false)
 	r.elected.Store(false)
 	close(r.done)
 	r.mu.Lock()

@@ -35,7 +35,7 @@ type conn struct {
 	*net.UDPConn
 	v6       bool
 	bound    netip.Addr
-	fragment bool // the socket allows fragmentation just now
+	fragment bool                  // the socket allows fragmentation just now
 	sources  map[netip.Addr][]byte // control messages that select a source
 	parsed   map[string]netip.Addr // destinations in received ones
 	oob      []byte

@@ -27,7 +27,6 @@ type Poll struct {
 	try    func(fd uintptr) bool // made once: a closure would allocate
 	failed error
 	events [8]unix.EpollEvent
-	n      int
 	down   atomic.Bool
 }
 
