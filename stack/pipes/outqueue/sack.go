@@ -228,7 +228,6 @@ func (q *Queue) ackGaps(high chunk.TSN, now mono.Time, out *pipes.Outcome) (rene
 			q.newlyAcked(t, r, now, out)
 			r.state = gapAcked
 			r.past |= everAcked
-			r.miss = 0
 			q.nAcked++
 		}
 		from = from.Add(n)

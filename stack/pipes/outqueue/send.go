@@ -80,7 +80,7 @@ func (q *Queue) Fill(id tcb.PathID, b *packet.Builder, now mono.Time) int {
 	room := q.hasRoom(id)
 	n := 0
 	if q.nRtx > 0 && (room || a.fastNow) { // R-7.2.4-05
-		n = q.fillRetransmissions(id, b, now, !room)
+		n = q.fillRetransmissions(id, b, now)
 		if n > 0 {
 			a.fastNow = false
 		}
@@ -99,8 +99,8 @@ func (q *Queue) Fill(id tcb.PathID, b *packet.Builder, now mono.Time) int {
 }
 
 // fillRetransmissions adds the earliest chunks marked for retransmission on
-// path id; only those that stay on their path if fast is set.
-func (q *Queue) fillRetransmissions(id tcb.PathID, b *packet.Builder, now mono.Time, fast bool) int {
+// path id.
+func (q *Queue) fillRetransmissions(id tcb.PathID, b *packet.Builder, now mono.Time) int {
 	a, p := &q.at[id], q.path(id)
 	n := 0
 	for t := q.nextSet(q.rtx, q.cum+1, q.next); t != q.next; t = q.nextSet(q.rtx, t+1, q.next) {
@@ -109,7 +109,7 @@ func (q *Queue) fillRetransmissions(id tcb.PathID, b *packet.Builder, now mono.T
 			if r.path != id {
 				continue
 			}
-		} else if fast || q.paths.Alternate(r.path) != id {
+		} else if q.paths.Alternate(r.path) != id {
 			continue
 		}
 		if !q.put(t, r, b) {
