@@ -2,6 +2,7 @@ package rawip
 
 import (
 	"testing"
+	"time"
 
 	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/transport/internal/nstest"
@@ -41,36 +42,67 @@ func BenchmarkSendAndRead(b *testing.B) {
 	}
 }
 
-// A packet there and one back, two goroutines: the cost of being woken.
-func BenchmarkPingPong(b *testing.B) {
-	h := nstest.New(b)
-	x, y := open(b, h, Config{NoResponder: true}), open(b, h, Config{NoResponder: true})
-	reserve(b, x, 1000)
-	reserve(b, y, 2000)
-	go func() {
-		rx := rxSlots(64, 2048)
-		tx := []transport.TxSlot{{Dst: addr("127.0.0.1"), Data: packet(2000, 1000, 64, 0)}}
-		for {
-			n, err := y.ReadBatch(rx)
-			if err != nil {
+// echo sends packets for port 2000 back to port 1000.
+func echo(l *Link) {
+	if _, err := l.Reserve(2000); err != nil {
+		return
+	}
+	rx := rxSlots(64, 2048)
+	tx := []transport.TxSlot{{Dst: addr("127.0.0.1"), Data: packet(2000, 1000, 64, 0)}}
+	for {
+		n, err := l.ReadBatch(rx)
+		if err != nil {
+			return
+		}
+		for range n {
+			if l.WriteBatch(tx) != nil {
 				return
 			}
-			for range n {
-				if y.WriteBatch(tx) != nil {
-					return
+		}
+	}
+}
+
+// A packet there and one back: the cost of being woken.
+func BenchmarkPingPong(b *testing.B) {
+	for _, where := range []string{"goroutine", "process"} {
+		b.Run(where, func(b *testing.B) {
+			h := nstest.New(b)
+			x := open(b, h, Config{NoResponder: true})
+			reserve(b, x, 1000)
+			if where == "process" {
+				start(b, h, "echo")
+			} else {
+				y := open(b, h, Config{NoResponder: true})
+				go echo(y)
+			}
+			// Until the other one has its port, nothing comes back.
+			got := make(chan error)
+			go func() {
+				_, err := x.ReadBatch(rxSlots(1, 2048))
+				got <- err
+			}()
+			tx := []transport.TxSlot{{Dst: addr("127.0.0.1"), Data: packet(1000, 2000, 64, 0)}}
+			for waiting := true; waiting; {
+				send(b, x, tx...)
+				select {
+				case err := <-got:
+					if err != nil {
+						b.Fatal(err)
+					}
+					waiting = false
+				case <-time.After(time.Millisecond):
 				}
 			}
-		}
-	}()
-	rx := rxSlots(64, 2048)
-	tx := []transport.TxSlot{{Dst: addr("127.0.0.1"), Data: packet(1000, 2000, 64, 0)}}
-	b.ReportAllocs()
-	for b.Loop() {
-		if err := x.WriteBatch(tx); err != nil {
-			b.Fatal(err)
-		}
-		if _, err := x.ReadBatch(rx); err != nil {
-			b.Fatal(err)
-		}
+			rx := rxSlots(64, 2048)
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := x.WriteBatch(tx); err != nil {
+					b.Fatal(err)
+				}
+				if _, err := x.ReadBatch(rx); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -35,6 +35,10 @@ func child() {
 		return
 	}
 	fmt.Println("ready", l.Stats().Responder)
+	if os.Getenv(childEnv) == "echo" {
+		echo(l)
+		return
+	}
 	var p uint16
 	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
 		f := strings.Fields(in.Text())
@@ -58,13 +62,13 @@ func child() {
 
 // process is a child seen from the test.
 type process struct {
-	t   *testing.T
+	t   testing.TB
 	cmd *exec.Cmd
 	in  io.WriteCloser
 	out *bufio.Reader
 }
 
-func start(t *testing.T, h *nstest.Host, kind string) (*process, string) {
+func start(t testing.TB, h *nstest.Host, kind string) (*process, string) {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(os.Args[0])}
 	p.cmd.Env = append(os.Environ(), childEnv+"="+kind)
