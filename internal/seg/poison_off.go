@@ -2,5 +2,6 @@
 
 package seg
 
-func poison(*Buf)   {}
-func unpoison(*Buf) {}
+func poison(*Buf) {}
+
+func unpoison(b *Buf) { b.freed = false }

@@ -79,8 +79,6 @@ func (r *receiver) drain() (messages int) {
 	return messages
 }
 
-var dst = make([]byte, 64<<10)
-
 func BenchmarkReceive(b *testing.B) {
 	for _, c := range []struct {
 		name             string

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/seg"
+	"github.com/gosctp/gosctp/stack/pipes/inqueue"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
@@ -17,6 +18,7 @@ type rig struct {
 	pool  *seg.Pool
 	nodes *seg.Free[Message]
 	q     Queue
+	in    *inqueue.Queue
 	list  List // what the reader has
 }
 
@@ -34,6 +36,25 @@ func newRig(t testing.TB, tune func(*tcb.Config)) *rig {
 func (r *rig) put(want Result, d chunk.Data) {
 	r.Helper()
 	if got := r.q.Insert(d); got != want {
+		r.Fatalf("TSN %d: result %04b, want %04b", d.TSN, got, want)
+	}
+	r.check()
+}
+
+// packet inserts a chunk as the only one of a packet. The first packet has the
+// peer's initial TSN.
+func (r *rig) packet(want Result, d chunk.Data) {
+	r.Helper()
+	if r.in == nil {
+		r.in = new(inqueue.Queue)
+		r.in.Init(&r.cfg, d.TSN)
+	}
+	got := r.q.Insert(d)
+	if got&Accepted != 0 {
+		r.in.Accept(d.TSN)
+	}
+	got |= r.q.CumTSNAdvanced(r.in.CumTSN())
+	if got != want {
 		r.Fatalf("TSN %d: result %04b, want %04b", d.TSN, got, want)
 	}
 	r.check()

@@ -30,7 +30,7 @@ func (q *Queue) Insert(d chunk.Data) Result {
 	}
 	if !q.fits(n) {
 		q.largest = max(q.largest, n)
-		return NoRoom | q.relieve()
+		return NoRoom | q.startPartial()
 	}
 	if !d.Unordered() {
 		if r := q.checkSSN(&d); r != 0 {
@@ -146,7 +146,6 @@ func (m *Message) akin(d *chunk.Data) bool {
 // settle does what the fragment with TSN t made possible for its message m,
 // which is at index i of byTSN.
 func (q *Queue) settle(m *Message, i int, t chunk.TSN) Result {
-	q.idle = false
 	switch {
 	case m == q.pd:
 		q.deliverPiece(m, t)
@@ -163,18 +162,13 @@ func (q *Queue) settle(m *Message, i int, t chunk.TSN) Result {
 		if !m.Unordered && !q.wait(m) {
 			return Violation
 		}
-	case q.cfg.PartialPoint > 0 && m.begun && m.Len >= q.cfg.PartialPoint:
-		if q.pd == nil && q.inTurn(m) {
-			q.startPartial(m)
-			return Delivered
-		}
 	}
-	return q.relieve()
+	return 0
 }
 
 // CumTSNAdvanced tells the cumulative TSN after a packet with DATA. It returns
 // Violation if a message turns out to lack an end or a beginning although
-// every TSN up to there has arrived.
+// every TSN up to there has arrived, and Delivered if a partial delivery began.
 func (q *Queue) CumTSNAdvanced(cum chunk.TSN) Result {
 	// What ends at or below the cumulative TSN of the last time is known to
 	// be whole.
@@ -192,7 +186,7 @@ func (q *Queue) CumTSNAdvanced(cum chunk.TSN) Result {
 			return Violation
 		}
 	}
-	return 0
+	return q.startPartial()
 }
 
 // freeHusk frees a message whose user data has moved to another one.

@@ -4,11 +4,28 @@ import "github.com/gosctp/gosctp/chunk"
 
 // Partial delivery: RFC 9260 section 6.9, last paragraph.
 
-// startPartial delivers what is there of m, which must have begun and be in
-// turn, and makes everything else wait for its end.
-func (q *Queue) startPartial(m *Message) {
+// startPartial begins a partial delivery if there is cause for one: enough of
+// a message is there, or the window is shut and the reader has nothing to read
+// that would open it.
+//
+// Only the message that the cumulative TSN is in comes into question. Then all
+// that has to wait for its end has higher TSNs, and can be reneged on if it
+// takes the room that the rest of the message needs.
+func (q *Queue) startPartial() Result {
+	if q.byTSN.n == 0 || q.pd != nil || !q.cumKnown {
+		return 0
+	}
+	m := q.byTSN.at(0)
+	if !m.begun || m.ended || q.cum.Less(m.TSN) || !q.inTurn(m) {
+		return 0
+	}
+	enough := q.cfg.PartialPoint > 0 && m.Len >= q.cfg.PartialPoint
+	if !enough && (q.ready.bytes > 0 || q.outPayload > 0 || q.window() > 0) {
+		return 0
+	}
 	q.pd = m
 	q.deliverPiece(m, m.TSN)
+	return Delivered
 }
 
 // deliverPiece makes what has arrived of the message in partial delivery
@@ -43,22 +60,4 @@ func (q *Queue) deliverPiece(m *Message, t chunk.TSN) {
 	}
 	q.pd, q.piece = nil, nil
 	q.deliverWaiting()
-}
-
-// relieve begins a partial delivery if otherwise nothing could move: the
-// window is shut, and the reader has nothing to read that would open it.
-func (q *Queue) relieve() Result {
-	if q.pd != nil || q.idle || q.byTSN.n == 0 ||
-		q.ready.bytes > 0 || q.outPayload > 0 || q.window() > 0 {
-		return 0
-	}
-	for i := range q.byTSN.n {
-		m := q.byTSN.at(i)
-		if m.begun && !m.ended && q.inTurn(m) {
-			q.startPartial(m)
-			return Delivered
-		}
-	}
-	q.idle = true
-	return 0
 }

@@ -14,20 +14,20 @@ func partialAt(n int) func(*tcb.Config) {
 // R-6.9-16: pieces from PartialPoint on, and nothing between them.
 func TestPartialDelivery(t *testing.T) {
 	r := newRig(t, partialAt(4))
-	r.put(ok, data(1, 1, 0, "B", "abc"))
-	r.put(done, data(2, 1, 0, "", "def"))
+	r.packet(ok, data(1, 1, 0, "B", "abc"))
+	r.packet(done, data(2, 1, 0, "", "def"))
 	r.want("abcdef...")
-	r.put(ok, data(5, 1, 0, "E", "mno"))
-	r.put(ok, data(6, 1, 1, "BE", "next"))
-	r.put(ok, data(7, 2, 0, "BE", "other"))
-	r.put(ok, data(8, 2, 9, "BEU", "unordered"))
+	r.packet(ok, data(5, 1, 0, "E", "mno"))
+	r.packet(ok, data(6, 1, 1, "BE", "next"))
+	r.packet(ok, data(7, 2, 0, "BE", "other"))
+	r.packet(ok, data(8, 2, 9, "BEU", "unordered"))
 	r.want("") // all of them wait
-	r.put(done, data(3, 1, 0, "", "ghi"))
+	r.packet(done, data(3, 1, 0, "", "ghi"))
 	r.q.Notify(Notification{Kind: 5}) // does not wait
 	r.want("ghi... note5")
-	r.put(done, data(4, 1, 0, "", "jkl"))
+	r.packet(done, data(4, 1, 0, "", "jkl"))
 	r.want("jklmno unordered next other")
-	r.put(done, data(9, 2, 1, "BE", "z"))
+	r.packet(done, data(9, 2, 1, "BE", "z"))
 	r.want("z")
 	r.empty()
 }
@@ -35,45 +35,53 @@ func TestPartialDelivery(t *testing.T) {
 // Pieces that the reader has not taken yet are joined.
 func TestPartialPiecesJoin(t *testing.T) {
 	r := newRig(t, partialAt(1))
-	r.put(done, data(1, 1, 0, "BU", "a"))
-	r.put(done, data(2, 1, 0, "U", "b"))
-	r.put(done, data(3, 1, 0, "U", "c"))
+	r.packet(done, data(1, 1, 0, "BU", "a"))
+	r.packet(done, data(2, 1, 0, "U", "b"))
+	r.packet(done, data(3, 1, 0, "U", "c"))
 	r.q.Notify(Notification{Kind: 5})
-	r.put(done, data(4, 1, 0, "U", "d"))
-	r.put(done, data(5, 1, 0, "EU", "e"))
+	r.packet(done, data(4, 1, 0, "U", "d"))
+	r.packet(done, data(5, 1, 0, "EU", "e"))
 	r.want("abc... note5 de")
-	r.put(done, data(6, 1, 0, "B", "f"))
+	r.packet(done, data(6, 1, 0, "B", "f"))
 	r.want("f...")
-	r.put(done, data(7, 1, 0, "E", "g"))
+	r.packet(done, data(7, 1, 0, "E", "g"))
 	r.want("g")
-	r.put(done, data(8, 1, 1, "BE", "h"))
+	r.packet(done, data(8, 1, 1, "BE", "h"))
 	r.want("h")
 	r.empty()
 }
 
-// Out of turn there is no partial delivery.
+// Before everything below it has arrived there is no partial delivery.
 func TestPartialWaitsForItsTurn(t *testing.T) {
 	r := newRig(t, partialAt(2))
-	r.put(ok, data(2, 1, 1, "B", "bcd"))
-	r.put(ok, data(3, 1, 1, "", "efg"))
-	r.want("")
-	r.put(done, data(1, 1, 0, "BE", "a"))
-	r.want("a")
-	r.put(done, data(4, 1, 1, "", "hij"))
-	r.want("bcdefghij...")
+	r.packet(done, data(0, 0, 0, "BE", "first"))
+	r.packet(ok, data(2, 1, 1, "B", "bcd"))
+	r.packet(ok, data(3, 1, 1, "", "efg"))
+	r.want("first")
+	r.packet(done, data(1, 1, 0, "BE", "a"))
+	r.want("a bcdefg...")
+	r.packet(done, data(4, 1, 1, "", "hij"))
+	r.want("hij...")
 	// A second message that is large enough begins when this one has ended.
-	r.put(ok, data(6, 2, 0, "B", "123"))
-	r.put(done, data(5, 1, 1, "E", "k"))
-	r.want("k")
-	r.put(done, data(7, 2, 0, "E", "4"))
-	r.want("1234")
+	r.packet(ok, data(6, 2, 0, "B", "123"))
+	r.packet(done, data(5, 1, 1, "E", "k"))
+	r.want("k 123...")
+	r.packet(done, data(7, 2, 0, "E", "4"))
+	r.want("4")
+	// In another stream it would be in turn, but it is not next.
+	r.packet(ok, data(9, 3, 0, "B", "xyz"))
+	r.want("")
+	r.packet(done, data(8, 4, 0, "BE", "w"))
+	r.want("w xyz...")
+	r.packet(done, data(10, 3, 0, "E", "!"))
+	r.want("!")
 	r.empty()
 }
 
 // An SSN cannot be that of the message in partial delivery.
 func TestPartialSSNTwice(t *testing.T) {
 	r := newRig(t, partialAt(1))
-	r.put(done, data(1, 1, 0, "B", "a"))
+	r.packet(done, data(1, 1, 0, "B", "a"))
 	if got := r.q.Insert(data(3, 1, 0, "BE", "b")); got&Violation == 0 {
 		t.Errorf("result %04b", got)
 	}
@@ -136,10 +144,10 @@ func TestMessageLargerThanBuffer(t *testing.T) {
 // was waiting for its end.
 func TestProbeRelieves(t *testing.T) {
 	r := newRig(t, func(c *tcb.Config) { c.RecvBuffer = 40000 })
-	r.put(ok, sized(1, 0, 0, "B", 4000))
-	r.put(ok, sized(2, 0, 0, "", 4000))
-	r.put(ok, sized(3, 0, 0, "", 4000))
-	r.put(ok, sized(4, 0, 0, "", 4000))
+	r.packet(ok, sized(1, 0, 0, "B", 4000))
+	r.packet(ok, sized(2, 0, 0, "", 4000))
+	r.packet(ok, sized(3, 0, 0, "", 4000))
+	r.packet(ok, sized(4, 0, 0, "", 4000))
 	if r.q.CurrentWindow() != 4000 || r.q.Ready() {
 		t.Fatalf("window %d", r.q.CurrentWindow())
 	}
@@ -160,9 +168,9 @@ func TestProbeRelieves(t *testing.T) {
 // The reader hears that a message it has seen the beginning of has no end.
 func TestAbort(t *testing.T) {
 	r := newRig(t, partialAt(1))
-	r.put(done, data(1, 4, 0, "B", "a"))
-	r.put(ok, data(3, 4, 1, "BE", "b"))
-	r.put(ok, data(5, 4, 2, "B", "c"))
+	r.packet(done, data(1, 4, 0, "B", "a"))
+	r.packet(ok, data(3, 4, 1, "BE", "b"))
+	r.packet(ok, data(5, 4, 2, "B", "c"))
 	r.q.Abort()
 	r.check()
 	if r.q.Pending() {
@@ -183,15 +191,15 @@ func TestAbort(t *testing.T) {
 
 func TestRestart(t *testing.T) {
 	r := newRig(t, partialAt(100))
-	r.put(done, data(10, 1, 0, "BE", "old"))
-	r.put(ok, data(11, 1, 1, "B", "cut"))
+	r.packet(done, data(10, 1, 0, "BE", "old"))
+	r.packet(ok, data(11, 1, 1, "B", "cut"))
 	r.q.CumTSNAdvanced(11)
 	r.q.Restart(5)
 	if r.q.InStreams() != 5 {
 		t.Errorf("%d streams", r.q.InStreams())
 	}
-	r.put(0, data(1<<31, 5, 0, "BE", "no such stream"))
-	r.put(done, data(1<<31, 1, 0, "BE", "new"))
+	r.packet(0, data(1<<31, 5, 0, "BE", "no such stream"))
+	r.packet(done, data(1<<31, 1, 0, "BE", "new"))
 	if r.q.CumTSNAdvanced(1<<31) != 0 {
 		t.Error("a violation")
 	}
@@ -201,10 +209,10 @@ func TestRestart(t *testing.T) {
 
 func TestPurge(t *testing.T) {
 	r := newRig(t, partialAt(3))
-	r.put(done, data(1, 1, 0, "BE", "ready"))
-	r.put(done, data(2, 1, 1, "B", "piece"))
-	r.put(ok, data(4, 1, 2, "BE", "waits"))
-	r.put(ok, data(6, 3, 2, "U", "middle"))
+	r.packet(done, data(1, 1, 0, "BE", "ready"))
+	r.packet(done, data(2, 1, 1, "B", "piece"))
+	r.packet(ok, data(4, 1, 2, "BE", "waits"))
+	r.packet(ok, data(6, 3, 2, "U", "middle"))
 	r.q.Notify(Notification{Kind: 1, Bytes: r.pool.Get(5)})
 	var l List
 	r.q.Detach(&l, 1)

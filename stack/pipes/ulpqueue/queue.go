@@ -32,7 +32,6 @@ type Queue struct {
 	// ready.
 	pd    *Message
 	piece *Message
-	idle  bool // no message is fit for partial delivery
 
 	streams   streams
 	inStreams uint16
@@ -182,7 +181,7 @@ func (q *Queue) Restart(inStreams uint16) {
 	q.Abort()
 	q.streams = streams{}
 	q.inStreams = inStreams
-	q.largest, q.idle, q.cumKnown = 0, false, false
+	q.largest, q.cumKnown = 0, false
 }
 
 // Purge frees everything in q. What the reader has stays accounted for.

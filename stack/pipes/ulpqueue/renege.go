@@ -17,7 +17,7 @@ func (q *Queue) RenegeFor(n int, from chunk.TSN, dropped func(chunk.TSN)) bool {
 			return false
 		}
 		q.unwait(m)
-		keep, bytes, mem := q.keepFor(m, q.mem+charge(n)+messageOverhead-q.limit)
+		keep, bytes, mem := q.keepFor(m, q.mem+need(n)-q.limit)
 		first := m.TSN + chunk.TSN(keep)
 		for t := m.last; first.LessEq(t); t-- {
 			dropped(t)

@@ -23,6 +23,10 @@ const (
 // charge returns the memory accounted for a fragment of n bytes.
 func charge(n int) int { return seg.Size(n) + bufOverhead }
 
+// need returns the memory that must be free for a chunk with n bytes: also for
+// the message that it may begin, and the one that a partial delivery takes.
+func need(n int) int { return charge(n) + 2*messageOverhead }
+
 // Room reports whether a chunk with n bytes of user data and a TSN above all
 // others may be accepted.
 //
@@ -37,14 +41,14 @@ func (q *Queue) Room(n int) bool {
 		return true
 	}
 	q.largest = max(q.largest, n)
-	q.relieve()
+	q.startPartial()
 	return false
 }
 
 // fits reports whether there is memory for a chunk with n bytes. An empty
 // buffer takes any chunk: else one larger than the buffer would never pass.
 func (q *Queue) fits(n int) bool {
-	return q.payload == 0 || q.mem+charge(n)+messageOverhead <= q.limit
+	return q.payload == 0 || q.mem+need(n) <= q.limit
 }
 
 // Window returns the a_rwnd for a SACK, or INIT, that goes out now, and
@@ -64,7 +68,7 @@ func (q *Queue) window() int {
 	if usual == 0 {
 		usual = segment
 	}
-	if q.win < min(usual, q.credit/2) {
+	if q.win < min(usual, q.credit/2) || !q.fits(usual) {
 		return 0
 	}
 	return q.win
@@ -95,7 +99,7 @@ func (q *Queue) grant() int {
 	g := q.credit - q.payload
 	if q.mem > 2*q.payload {
 		a := max(0, int64(q.limit)/16-int64(q.mem)/8)
-		fit := int64(q.limit-q.mem) * (a + int64(q.payload)) / (2*a + int64(q.mem))
+		fit := int64(q.limit-q.mem-2*messageOverhead) * (a + int64(q.payload)) / (2*a + int64(q.mem))
 		g = min(g, int(fit))
 	}
 	return g
@@ -113,7 +117,7 @@ func (q *Queue) Consumed(n int) bool {
 	q.outPayload -= n
 	q.outMem -= mem
 	q.release(n, mem)
-	q.relieve()
+	q.startPartial()
 	w := q.window()
 	if q.told == 0 {
 		return w > 0

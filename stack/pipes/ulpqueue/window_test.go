@@ -226,13 +226,13 @@ func TestRenege(t *testing.T) {
 // What the reader has seen the beginning of is not dropped.
 func TestNoRenegeInPartialDelivery(t *testing.T) {
 	r := newRig(t, func(c *tcb.Config) { c.RecvBuffer = 4096; c.PartialPoint = 1 })
-	r.put(done, sized(5, 0, 0, "B", 1000))
-	r.put(done, sized(6, 0, 0, "", 1000))
+	r.packet(done, sized(5, 0, 0, "B", 1000))
+	r.packet(done, sized(6, 0, 0, "", 1000))
 	if r.q.RenegeFor(3000, 4, func(t chunk.TSN) { panic(t) }) {
 		t.Error("room out of nothing")
 	}
 	r.read()
-	r.put(done, sized(7, 0, 0, "E", 1000))
+	r.packet(done, sized(7, 0, 0, "E", 1000))
 	r.read()
 	r.empty()
 }
