@@ -21,62 +21,60 @@ type Item struct {
 // into the packet ends the walk; the items before it count.
 type Cursor struct {
 	packet []byte
-	walk   chunk.Walker
-	ahead  chunk.Chunk // the chunk after the last item
-	ok     bool        // ahead is one
-	first  bool
-	err    chunk.Err
+	off    int // of the next chunk header
 }
 
 // Reset points the cursor to the first item of packet, which begins with the
 // common header.
 func (c *Cursor) Reset(packet []byte) {
-	*c = Cursor{first: true}
-	if len(packet) < chunk.HeaderLen {
-		c.err = chunk.ErrShort
-		return
+	c.packet, c.off = packet, min(chunk.HeaderLen, len(packet))
+}
+
+// span returns the bytes that the chunk at the start of b takes up, padding
+// included, or 0 if there is no whole chunk.
+func span(b []byte) int {
+	if len(b) < chunk.ChunkHeaderLen {
+		return 0
 	}
-	c.packet = packet
-	c.walk = chunk.Walk(packet[chunk.HeaderLen:])
-	c.ahead, c.ok = c.walk.Next()
+	n := int(b[2])<<8 | int(b[3])
+	if n < chunk.ChunkHeaderLen || n > len(b) {
+		return 0
+	}
+	return min(chunk.Padded(n), len(b))
 }
 
 // Next returns the next item, or false at the end.
 func (c *Cursor) Next() (Item, bool) {
-	if !c.ok {
+	off := c.off
+	rest := c.packet[off:]
+	n := span(rest)
+	if n == 0 {
 		return Item{}, false
 	}
-	it := Item{
-		Type:  c.ahead.Type(),
-		Chunk: c.ahead,
-		Off:   chunk.HeaderLen + c.walk.Offset(),
-		N:     1,
-		First: c.first,
-	}
-	c.first = false
-	at, n := it.Off, len(c.ahead)
-	for {
-		c.ahead, c.ok = c.walk.Next()
-		if !c.ok || it.Type != chunk.TypeData || c.ahead.Type() != chunk.TypeData {
-			break
+	first := chunk.Chunk(rest)
+	first = first[:first.Len():first.Len()]
+	it := Item{Type: first.Type(), Chunk: first, Off: off, N: 1, First: off == chunk.HeaderLen}
+	next := span(rest[n:])
+	if it.Type == chunk.TypeData {
+		for next != 0 && chunk.Chunk(rest[n:]).Type() == chunk.TypeData {
+			n += next
+			next = span(rest[n:])
+			it.N++
 		}
-		at, n = chunk.HeaderLen+c.walk.Offset(), len(c.ahead)
-		it.N++
 	}
-	it.Run = c.packet[it.Off:min(at+chunk.Padded(n), len(c.packet))]
-	it.Last = !c.ok
-	it.Singleton = it.First && it.N == 1 && !c.ok && !c.walk.Rest()
+	it.Run = rest[:n:n]
+	it.Last = next == 0
+	it.Singleton = it.First && it.N == 1 && len(rest)-n < chunk.ChunkHeaderLen
+	c.off = off + n
 	return it, true
 }
 
 // Err says, once Next has returned false, why the walk ended: ErrNone when
 // every byte of the packet was used.
 func (c *Cursor) Err() chunk.Err {
-	if c.ok {
-		return chunk.ErrNone
+	if len(c.packet) < chunk.HeaderLen {
+		return chunk.ErrShort
 	}
-	if c.err != chunk.ErrNone {
-		return c.err
-	}
-	return c.walk.Err()
+	w := chunk.Walk(c.packet[c.off:])
+	return w.Err()
 }

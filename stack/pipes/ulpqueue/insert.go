@@ -172,11 +172,15 @@ func (q *Queue) settle(m *Message, i int, t chunk.TSN) Result {
 func (q *Queue) CumTSNAdvanced(cum chunk.TSN) Result {
 	// What ends at or below the cumulative TSN of the last time is known to
 	// be whole.
-	i := 0
-	if q.cumKnown && q.byTSN.n > 0 {
-		i = max(0, q.byTSN.searchTSN(q.cum)-1)
-	}
+	old, known := q.cum, q.cumKnown
 	q.cum, q.cumKnown = cum, true
+	if q.byTSN.n == 0 {
+		return 0
+	}
+	i := 0
+	if known {
+		i = max(0, q.byTSN.searchTSN(old)-1)
+	}
 	for ; i < q.byTSN.n; i++ {
 		m := q.byTSN.at(i)
 		if cum.Less(m.TSN) {
