@@ -775,6 +775,7 @@ func (d *duel) pushOne() {
 func (d *duel) flush(n int) {
 	d.q.BeginFlush(d.now)
 	d.m.beginFlush(d.now)
+	alone := false // control chunks went without DATA: they are out of the way now
 	for range n {
 		id, ok := d.q.Next(d.now)
 		want := d.m.nextPath()
@@ -786,7 +787,7 @@ func (d *duel) flush(n int) {
 		}
 		p := d.path(int(id))
 		control := 0
-		if d.c.n(4) == 0 {
+		if d.c.n(4) == 0 && !alone {
 			control = []int{16, 100, 1000}[d.c.n(3)]
 		}
 		d.b.Begin(d.slot, p.PMTU, 1, 2, 3)
@@ -799,6 +800,7 @@ func (d *duel) flush(n int) {
 		if k != len(exp) || k == 0 && control == 0 {
 			d.fail("Fill on path %d with room for %d: %d chunks, want %d", id, room, k, len(exp))
 		}
+		alone = k == 0
 		pkt := d.b.Finish()
 		if len(pkt) > p.PMTU && (k != 1 || !d.b.Oversize()) {
 			d.fail("packet of %d bytes with %d chunks at PMTU %d", len(pkt), k, p.PMTU)
