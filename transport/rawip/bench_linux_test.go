@@ -106,3 +106,46 @@ func BenchmarkPingPong(b *testing.B) {
 		})
 	}
 }
+
+// What one goroutine sends and another reads at the same time.
+func BenchmarkStream(b *testing.B) {
+	for _, gather := range []time.Duration{0, 30 * time.Microsecond} {
+		b.Run("gather="+gather.String(), func(b *testing.B) { stream(b, gather) })
+	}
+}
+
+func stream(b *testing.B, gather time.Duration) {
+	hx, hy := nstest.New(b), nstest.New(b)
+	nstest.Wire(hx, hy, "w0", "w1")
+	hx.Up("w0", 1500, "10.2.0.1/24")
+	hy.Up("w1", 1500, "10.2.0.2/24")
+	x, y := open(b, hx, Config{NoResponder: true}), open(b, hy, Config{NoResponder: true, Gather: gather})
+	reserve(b, y, 2000)
+	stop := make(chan struct{})
+	go func() {
+		defer close(stop)
+		rx := rxSlots(64, 2048)
+		for {
+			if _, err := y.ReadBatch(rx); err != nil {
+				return
+			}
+		}
+	}()
+	tx := make([]transport.TxSlot, 32)
+	for i := range tx {
+		tx[i] = transport.TxSlot{Dst: addr("10.2.0.2"), Data: packet(1, 2000, 1480, 0)}
+	}
+	b.SetBytes(1480)
+	b.ReportAllocs()
+	for i := 0; i < b.N; i += len(tx) {
+		if err := x.WriteBatch(tx); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.StopTimer()
+	s := y.Stats()
+	b.ReportMetric(float64(s.PacketsIn)/float64(x.Stats().PacketsOut), "received/sent")
+	b.ReportMetric(float64(s.PacketsIn)/float64(s.RecvCalls), "packets/call")
+	y.Close()
+	<-stop
+}

@@ -201,9 +201,42 @@ func TestRouteAndAddrs(t *testing.T) {
 	}
 }
 
+func TestLinkLocal(t *testing.T) {
+	a, b := nstest.New(t), nstest.New(t)
+	nstest.Wire(a, b, "w0", "w1")
+	a.Up("w0", 0, "fe80::a/64")
+	b.Up("w1", 0, "fe80::b/64")
+	la, lb := open(t, a, Config{}), open(t, b, Config{})
+	reserve(t, lb, 2000)
+	dst := addr("fe80::b%w0")
+	r, err := la.Route(dst)
+	if err != nil || r.Src.Zone() != "w0" || !r.Src.IsLinkLocalUnicast() {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	tx := []transport.TxSlot{
+		{Src: addr("fe80::a%w0"), Dst: dst, Data: packet(1, 2000, 20, 1)},
+		{Dst: addr("fe80::b%nonesuch"), Data: packet(1, 2000, 20, 3)},
+	}
+	if err := la.WriteBatch(tx); err != nil || tx[0].Err != nil {
+		t.Fatal(err, tx[0].Err)
+	}
+	for _, s := range tx[1:] {
+		if !errors.Is(s.Err, transport.ErrUnreachable) {
+			t.Errorf("to %v: %v", s.Dst, s.Err)
+		}
+	}
+	got := recv(t, lb, 1)[0]
+	if got.Src != addr("fe80::a%w1") || got.Dst != addr("fe80::b%w1") {
+		t.Errorf("%v -> %v", got.Src, got.Dst)
+	}
+	if r, err := la.Route(addr("fe80::b%nonesuch")); !errors.Is(err, transport.ErrUnreachable) {
+		t.Errorf("route to a zone that is not there: %+v, %v", r, err)
+	}
+}
+
 func TestBatchKeepsOrder(t *testing.T) {
 	h := nstest.New(t)
-	a, b := open(t, h, Config{}), open(t, h, Config{})
+	a, b := open(t, h, Config{}), open(t, h, Config{Gather: 20 * time.Microsecond})
 	reserve(t, b, 2000)
 	const n = 500
 	var wg sync.WaitGroup

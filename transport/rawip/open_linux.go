@@ -89,19 +89,22 @@ func Open(cfg Config) (*Link, error) {
 	}
 	var fds []int
 	var sources []mmsg.Source
+	zones := l.host.Zones()
 	for _, f := range l.families {
+		f.icmp = mmsg.NewErrQueue(f.aux, zones)
 		fds = append(fds, f.main, f.aux)
 		sources = append(sources,
-			&source{l: l, f: f, rx: mmsg.NewReceiver(f.main, readBatch, f.v6)},
-			&source{l: l, f: f, rx: mmsg.NewReceiver(f.aux, readBatch, f.v6), aux: true})
+			&source{l: l, f: f, rx: mmsg.NewReceiver(f.main, readBatch, f.v6, zones)},
+			&source{l: l, f: f, rx: mmsg.NewReceiver(f.aux, readBatch, f.v6, zones), aux: true})
 	}
 	var err error
 	if l.poll, err = mmsg.NewPoll(fds...); err != nil {
 		return fail(fmt.Errorf("sctp: open raw IP: %w", err))
 	}
 	l.reader = mmsg.NewReader(l.poll, sources...)
+	l.reader.Gather = cfg.Gather
 	for _, f := range l.families {
-		f.tx = mmsg.NewSender(f.main, f.v6, false, l.poll.WaitWritable)
+		f.tx = mmsg.NewSender(f.main, f.v6, false, l.poll.WaitWritable, zones)
 	}
 	if l.ports, err = newPorts(l.host.NS, l.refilter); err != nil {
 		return fail(fmt.Errorf("sctp: open raw IP: %w", err))
@@ -195,7 +198,6 @@ func (l *Link) openFamily(v6 bool, cfg Config) (*family, error) {
 		return nil, fmt.Errorf("sctp: open raw IP: %w", err)
 	}
 	l.rcvBuf = mmsg.Buffers(main, cfg.RcvBuf, cfg.SndBuf)
-	f.icmp = mmsg.NewErrQueue(aux)
 	return f, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/gosctp/gosctp/transport"
+	"github.com/gosctp/gosctp/transport/internal/hostnet"
 	"github.com/gosctp/gosctp/transport/internal/mmsg"
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +28,7 @@ type fast struct {
 	reader  *mmsg.Reader
 	remote  uint16
 	granted int
+	zones   *hostnet.Zones
 
 	readMu, writeMu sync.Mutex // held while reading and writing; close takes both before it frees
 }
@@ -56,7 +58,7 @@ type merged struct {
 }
 
 func openFast(l *Link, cfg Config) error {
-	e := &fast{l: l, remote: cfg.RemotePort}
+	e := &fast{l: l, remote: cfg.RemotePort, zones: l.host.Zones()}
 	free := func() {
 		for _, s := range e.sockets {
 			unix.Close(s.fd)
@@ -88,8 +90,9 @@ func openFast(l *Link, cfg Config) error {
 		return fmt.Errorf("sctp: UDP encapsulation: %w", err)
 	}
 	e.reader = mmsg.NewReader(e.poll, sources...)
+	e.reader.Gather = cfg.Gather
 	for _, s := range e.sockets {
-		s.tx = mmsg.NewSender(s.fd, s.v6, true, e.poll.WaitWritable)
+		s.tx = mmsg.NewSender(s.fd, s.v6, true, e.poll.WaitWritable, e.zones)
 		s.tx.GSO = !cfg.NoOffload && unix.SetsockoptInt(s.fd, unix.SOL_UDP, unix.UDP_SEGMENT, 0) == nil
 	}
 	l.engine = e
@@ -111,7 +114,7 @@ func (e *fast) open(at netip.AddrPort, cfg Config) (*socket, uint16, error) {
 		return nil, 0, os.NewSyscallError("socket", err)
 	}
 	if err = mmsg.Set(s.fd, options...); err == nil {
-		err = mmsg.Bind(s.fd, at)
+		err = mmsg.Bind(s.fd, at, e.zones)
 	}
 	var port uint16
 	if err == nil {
@@ -122,15 +125,15 @@ func (e *fast) open(at netip.AddrPort, cfg Config) (*socket, uint16, error) {
 		return nil, 0, err
 	}
 	e.granted = mmsg.Buffers(s.fd, cfg.RcvBuf, cfg.SndBuf)
-	s.icmp = mmsg.NewErrQueue(s.fd)
+	s.icmp = mmsg.NewErrQueue(s.fd, e.zones)
 	if !cfg.NoOffload && unix.SetsockoptInt(s.fd, unix.SOL_UDP, unix.UDP_GRO, 1) == nil {
-		s.rx = mmsg.NewReceiver(s.fd, groBatch, true)
+		s.rx = mmsg.NewReceiver(s.fd, groBatch, true, e.zones)
 		for i := range groBatch {
 			s.merged.bufs = append(s.merged.bufs, make([]byte, maxMerged))
 			s.rx.SetBuf(i, s.merged.bufs[i])
 		}
 	} else {
-		s.rx = mmsg.NewReceiver(s.fd, readBatch, true)
+		s.rx = mmsg.NewReceiver(s.fd, readBatch, true, e.zones)
 	}
 	return s, port, nil
 }

@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"sync/atomic"
+	"time"
 
 	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/transport/internal/hostnet"
@@ -33,6 +34,11 @@ type Config struct {
 	// RcvBuf and SndBuf are the sizes of the sockets' buffers in bytes; 0
 	// means 4 MiB and 1 MiB. Stats tells what was granted.
 	RcvBuf, SndBuf int
+	// Gather makes a reader that was busy wait this long (some 20 to 50
+	// microseconds are sensible, and the kernel adds about as much) for more
+	// packets to come: more throughput on busy hosts, for a little latency
+	// under load. 0 means not to. Linux only.
+	Gather time.Duration
 	// NoOffload keeps the kernel from splitting and merging packets.
 	NoOffload bool
 	// Portable uses nothing that is peculiar to Linux.

@@ -4,7 +4,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"strconv"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -19,7 +18,11 @@ func route(dst netip.Addr) (netip.Addr, int, error) {
 		sa = &unix.SockaddrInet4{Addr: dst.As4(), Port: 9}
 	} else {
 		family, level, opt = unix.AF_INET6, unix.IPPROTO_IPV6, unix.IPV6_MTU
-		sa = &unix.SockaddrInet6{Addr: dst.As16(), Port: 9, ZoneId: scope(dst.Zone())}
+		to := &unix.SockaddrInet6{Addr: dst.As16(), Port: 9}
+		if z := dst.Zone(); z != "" {
+			to.ZoneId = interfaceIndex(z)
+		}
+		sa = to
 	}
 	fd, err := unix.Socket(family, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -43,22 +46,11 @@ func route(dst netip.Addr) (netip.Addr, int, error) {
 	case *unix.SockaddrInet6:
 		src := netip.AddrFrom16(l.Addr)
 		if src.IsLinkLocalUnicast() {
-			src = src.WithZone(dst.Zone())
+			src = src.WithZone(interfaceName(l.ZoneId))
 		}
 		return src, mtu, nil
 	}
 	return netip.Addr{}, 0, unix.EAFNOSUPPORT
-}
-
-func scope(zone string) uint32 {
-	if zone == "" {
-		return 0
-	}
-	if ifi, err := net.InterfaceByName(zone); err == nil {
-		return uint32(ifi.Index)
-	}
-	n, _ := strconv.ParseUint(zone, 10, 31)
-	return uint32(n)
 }
 
 func addrs() ([]netip.Addr, error) {

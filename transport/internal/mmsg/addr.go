@@ -3,14 +3,11 @@
 package mmsg
 
 import (
-	"net"
 	"net/netip"
 	"os"
-	"strconv"
-	"sync"
-	"time"
 	"unsafe"
 
+	"github.com/gosctp/gosctp/transport/internal/hostnet"
 	"golang.org/x/sys/unix"
 )
 
@@ -20,7 +17,7 @@ type sockaddr struct {
 }
 
 // set encodes an address and returns the length of the encoding.
-func (s *sockaddr) set(ip netip.Addr, port uint16) uint32 {
+func (s *sockaddr) set(ip netip.Addr, port uint16, z *hostnet.Zones) uint32 {
 	if ip.Is4() {
 		a := (*unix.RawSockaddrInet4)(unsafe.Pointer(s))
 		a.Family = unix.AF_INET
@@ -33,29 +30,29 @@ func (s *sockaddr) set(ip netip.Addr, port uint16) uint32 {
 	s.raw.Flowinfo = 0
 	s.raw.Addr = ip.As16()
 	s.raw.Scope_id = 0
-	if z := ip.Zone(); z != "" {
-		s.raw.Scope_id = zones.index(z)
+	if name := ip.Zone(); name != "" {
+		s.raw.Scope_id = z.Index(name)
 	}
 	return unix.SizeofSockaddrInet6
 }
 
 // get decodes what the kernel wrote; the zero AddrPort for another family.
-func (s *sockaddr) get() netip.AddrPort {
+func (s *sockaddr) get(z *hostnet.Zones) netip.AddrPort {
 	switch s.raw.Family {
 	case unix.AF_INET:
 		a := (*unix.RawSockaddrInet4)(unsafe.Pointer(s))
 		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), swap16(a.Port))
 	case unix.AF_INET6:
-		return netip.AddrPortFrom(addr6(s.raw.Addr, s.raw.Scope_id), swap16(s.raw.Port))
+		return netip.AddrPortFrom(addr6(s.raw.Addr, s.raw.Scope_id, z), swap16(s.raw.Port))
 	}
 	return netip.AddrPort{}
 }
 
 // addr6 makes an Addr, with a zone where one is needed to tell links apart.
-func addr6(b [16]byte, ifindex uint32) netip.Addr {
+func addr6(b [16]byte, ifindex uint32, z *hostnet.Zones) netip.Addr {
 	a := netip.AddrFrom16(b)
 	if ifindex != 0 && a.IsLinkLocalUnicast() {
-		a = a.WithZone(zones.name(ifindex))
+		a = a.WithZone(z.Name(ifindex))
 	}
 	return a.Unmap()
 }
@@ -66,67 +63,10 @@ func swap16(v uint16) uint16 {
 	return uint16(b[0])<<8 | uint16(b[1])
 }
 
-// zones remembers the names of interfaces, since asking for one costs a dump
-// of all. Interfaces may be renamed: an answer is good for some seconds.
-var zones zoneCache
-
-const zoneTTL = 5 * time.Second
-
-type zoneCache struct {
-	mu    sync.Mutex
-	names map[uint32]zone
-	nums  map[string]zone
-}
-
-type zone struct {
-	// addr has the zone, and keeps netip's interned copy of it alive, so that
-	// WithZone does not allocate.
-	addr  netip.Addr
-	index uint32
-	until time.Time
-}
-
-func (c *zoneCache) name(index uint32) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	z, ok := c.names[index]
-	if now := time.Now(); !ok || now.After(z.until) {
-		name := strconv.Itoa(int(index))
-		if ifi, err := net.InterfaceByIndex(int(index)); err == nil {
-			name = ifi.Name
-		}
-		z = zone{addr: netip.IPv6LinkLocalAllNodes().WithZone(name), until: now.Add(zoneTTL)}
-		if c.names == nil || len(c.names) > 1024 {
-			c.names = map[uint32]zone{}
-		}
-		c.names[index] = z
-	}
-	return z.addr.Zone()
-}
-
-func (c *zoneCache) index(name string) uint32 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	z, ok := c.nums[name]
-	if now := time.Now(); !ok || now.After(z.until) {
-		z = zone{until: now.Add(zoneTTL)}
-		if ifi, err := net.InterfaceByName(name); err == nil {
-			z.index = uint32(ifi.Index)
-		} else if n, err := strconv.ParseUint(name, 10, 31); err == nil {
-			z.index = uint32(n)
-		}
-		if c.nums == nil || len(c.nums) > 1024 {
-			c.nums = map[string]zone{}
-		}
-		c.nums[name] = z
-	}
-	return z.index
-}
-
 // Bind binds a socket; a zone is honoured.
-func Bind(fd int, at netip.AddrPort) error {
+func Bind(fd int, at netip.AddrPort, z *hostnet.Zones) error {
 	var s sockaddr
-	n := s.set(at.Addr(), at.Port())
+	n := s.set(at.Addr(), at.Port(), z)
 	if _, _, e := unix.Syscall(unix.SYS_BIND, uintptr(fd), uintptr(unsafe.Pointer(&s)), uintptr(n)); e != 0 {
 		return os.NewSyscallError("bind", e)
 	}

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"unsafe"
 
+	"github.com/gosctp/gosctp/transport/internal/hostnet"
 	"golang.org/x/sys/unix"
 )
 
@@ -27,7 +28,7 @@ func put(b unsafe.Pointer, used int, level, typ int32, size int) (unsafe.Pointer
 }
 
 // putSource selects the source address of a packet.
-func putSource(b unsafe.Pointer, used int, src netip.Addr) int {
+func putSource(b unsafe.Pointer, used int, src netip.Addr, z *hostnet.Zones) int {
 	if src.Is4() {
 		p, n := put(b, used, unix.IPPROTO_IP, unix.IP_PKTINFO, unix.SizeofInet4Pktinfo)
 		*(*unix.Inet4Pktinfo)(p) = unix.Inet4Pktinfo{Spec_dst: src.As4()}
@@ -35,8 +36,8 @@ func putSource(b unsafe.Pointer, used int, src netip.Addr) int {
 	}
 	p, n := put(b, used, unix.IPPROTO_IPV6, unix.IPV6_PKTINFO, unix.SizeofInet6Pktinfo)
 	*(*unix.Inet6Pktinfo)(p) = unix.Inet6Pktinfo{Addr: src.As16()}
-	if z := src.Zone(); z != "" {
-		(*unix.Inet6Pktinfo)(p).Ifindex = zones.index(z)
+	if name := src.Zone(); name != "" {
+		(*unix.Inet6Pktinfo)(p).Ifindex = z.Index(name)
 	}
 	return n
 }
@@ -67,13 +68,14 @@ type Info struct {
 	Drops    uint32 // packets that the socket has lost so far
 	HasDrops bool
 
+	zones  *hostnet.Zones
 	err    unix.SockExtendedErr
 	hasErr bool
 }
 
 // parse reads the control messages in the n bytes at b.
 func (in *Info) parse(b unsafe.Pointer, n int) {
-	*in = Info{}
+	*in = Info{zones: in.zones}
 	hdr := unix.CmsgLen(0)
 	for n >= hdr {
 		h := (*unix.Cmsghdr)(b)
@@ -105,7 +107,7 @@ func (in *Info) one(level, typ int32, p unsafe.Pointer, size int) {
 		switch {
 		case typ == unix.IPV6_PKTINFO && size >= unix.SizeofInet6Pktinfo:
 			i := (*unix.Inet6Pktinfo)(p)
-			in.Dst = addr6(i.Addr, i.Ifindex)
+			in.Dst = addr6(i.Addr, i.Ifindex, in.zones)
 		case typ == unix.IPV6_TCLASS && size >= 4:
 			in.ECN = uint8(*(*int32)(p)) & 3
 		case typ == unix.IPV6_RECVERR && size >= int(unsafe.Sizeof(in.err)):

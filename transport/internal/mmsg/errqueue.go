@@ -6,6 +6,7 @@ import (
 	"unsafe"
 
 	"github.com/gosctp/gosctp/transport"
+	"github.com/gosctp/gosctp/transport/internal/hostnet"
 	"golang.org/x/sys/unix"
 )
 
@@ -21,8 +22,8 @@ type ErrQueue struct {
 }
 
 // NewErrQueue prepares to read the error queue of fd.
-func NewErrQueue(fd int) *ErrQueue {
-	q := &ErrQueue{fd: fd}
+func NewErrQueue(fd int, z *hostnet.Zones) *ErrQueue {
+	q := &ErrQueue{fd: fd, info: Info{zones: z}}
 	q.msg.Name = (*byte)(unsafe.Pointer(&q.name))
 	q.msg.Iov = &q.iov
 	q.msg.SetIovlen(1)
@@ -56,7 +57,7 @@ func (q *ErrQueue) Next(slot *transport.RxSlot) (ok, more bool) {
 	if !ok {
 		return false, true
 	}
-	to := q.name.get()
+	to := q.name.get(q.info.zones)
 	*slot = transport.RxSlot{
 		Buf: slot.Buf, Data: slot.Buf[:min(int(n), len(slot.Buf))],
 		// The error came to the address that the packet was sent from.

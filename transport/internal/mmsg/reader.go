@@ -5,8 +5,10 @@ package mmsg
 import (
 	"net"
 	"sync/atomic"
+	"time"
 
 	"github.com/gosctp/gosctp/transport"
+	"golang.org/x/sys/unix"
 )
 
 // A Source is a socket that a Reader reads. Both methods fill the leading
@@ -19,11 +21,19 @@ type Source interface {
 
 // A Reader reads several sockets in turn. One goroutine at a time uses it.
 type Reader struct {
-	Closed  atomic.Bool
+	Closed atomic.Bool
+	// Gather is how long to wait, when packets come thick, before looking for
+	// more: waking the reader is a large part of what a packet costs.
+	Gather  time.Duration
+	busy    bool // the last read was of several packets
 	poll    *Poll
 	sources []Source
 	turn    int // source to begin with
 }
+
+// gatherMin is how many packets make a read a busy one. Request and response
+// never wait.
+const gatherMin = 4
 
 // checkEvery is how many reads go by between looks at the sockets that are not
 // known to be ready.
@@ -51,7 +61,15 @@ func (r *Reader) Read(slots []transport.RxSlot) (int, error) {
 			r.poll.Check()
 		}
 		if n, err := r.ready(slots); n > 0 || err != nil {
+			r.busy = n >= gatherMin
 			return n, err
+		}
+		if r.busy && r.Gather > 0 {
+			r.busy = false
+			t := unix.NsecToTimespec(int64(r.Gather))
+			_ = unix.Nanosleep(&t, nil) // shorter, if a signal comes
+			r.poll.Check()
+			continue
 		}
 		if r.poll.In|r.poll.Err != 0 {
 			continue

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"unsafe"
 
+	"github.com/gosctp/gosctp/transport/internal/hostnet"
 	"golang.org/x/sys/unix"
 )
 
@@ -31,13 +32,14 @@ type Receiver struct {
 
 // NewReceiver prepares to read up to batch packets at a time; named asks for
 // their source addresses.
-func NewReceiver(fd, batch int, named bool) *Receiver {
+func NewReceiver(fd, batch int, named bool, z *hostnet.Zones) *Receiver {
 	r := &Receiver{
 		fd:   fd,
 		msgs: make([]mmsghdr, batch),
 		iovs: make([]unix.Iovec, batch),
 		ctls: make([]recvControl, batch),
 		used: batch,
+		Info: Info{zones: z},
 	}
 	if named {
 		r.names = make([]sockaddr, batch)
@@ -102,7 +104,7 @@ func (r *Receiver) Len(i int) (n int, whole bool) {
 }
 
 // From returns the source of packet i.
-func (r *Receiver) From(i int) netip.AddrPort { return r.names[i].get() }
+func (r *Receiver) From(i int) netip.AddrPort { return r.names[i].get(r.Info.zones) }
 
 // Parse makes r.Info tell about packet i.
 func (r *Receiver) Parse(i int) {

@@ -7,6 +7,7 @@ import (
 	"unsafe"
 
 	"github.com/gosctp/gosctp/transport"
+	"github.com/gosctp/gosctp/transport/internal/hostnet"
 	"golang.org/x/sys/unix"
 )
 
@@ -18,10 +19,11 @@ const (
 
 // A Sender writes batches of packets of one address family to one socket.
 type Sender struct {
-	fd   int
-	v6   bool
-	udp  bool
-	wait func(fd int) error // blocks until fd is writable
+	fd    int
+	v6    bool
+	udp   bool
+	wait  func(fd int) error // blocks until fd is writable
+	zones *hostnet.Zones
 
 	GSO     bool // merge packets into UDP_SEGMENT sends
 	retries int  // after an error that may be of an earlier packet
@@ -44,9 +46,9 @@ type Sender struct {
 }
 
 // NewSender prepares to send through fd; wait blocks until it is writable.
-func NewSender(fd int, v6, udp bool, wait func(fd int) error) *Sender {
+func NewSender(fd int, v6, udp bool, wait func(fd int) error, z *hostnet.Zones) *Sender {
 	s := &Sender{
-		fd: fd, v6: v6, udp: udp, wait: wait,
+		fd: fd, v6: v6, udp: udp, wait: wait, zones: z,
 		msgs:  make([]mmsghdr, sendBatch),
 		iovs:  make([]unix.Iovec, sendBatch),
 		names: make([]sockaddr, sendBatch),
@@ -121,7 +123,7 @@ func (s *Sender) add(t *transport.TxSlot, port uint16) {
 	if !s.udp {
 		port = 0
 	}
-	h.Namelen = s.names[m].set(t.Dst, port)
+	h.Namelen = s.names[m].set(t.Dst, port, s.zones)
 	h.Iov = &s.iovs[s.niov]
 	h.SetIovlen(1)
 	s.setControl(h, &s.ctls[m], t)
@@ -133,7 +135,7 @@ func (s *Sender) add(t *transport.TxSlot, port uint16) {
 func (s *Sender) setControl(h *unix.Msghdr, c *sendControl, t *transport.TxSlot) {
 	used := 0
 	if t.Src.IsValid() {
-		used = putSource(unsafe.Pointer(c), used, t.Src)
+		used = putSource(unsafe.Pointer(c), used, t.Src, s.zones)
 	}
 	if t.ECN != 0 {
 		used = putECN(unsafe.Pointer(c), used, s.v6, t.ECN)
