@@ -1,0 +1,119 @@
+package socketapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"syscall"
+
+	"github.com/gosctp/gosctp/stack"
+	"github.com/gosctp/gosctp/stack/sideeffects"
+)
+
+var errInvalid error = syscall.EINVAL
+
+// Dial sets up an association with the endpoint at addr, as ResolveAddr takes
+// it, on cfg.Host or the shared Host. All addresses in addr must be the same
+// peer's.
+func Dial(ctx context.Context, addr string, cfg *Config) (*Conn, error) {
+	h, err := cfg.host()
+	if err != nil {
+		return nil, opError("dial", nil, nil, err)
+	}
+	return h.Dial(ctx, addr, cfg)
+}
+
+// Dial sets up an association with the endpoint at addr, as ResolveAddr takes
+// it. All addresses in addr must be the same peer's. It gives up when ctx is
+// done, or after MaxInitRetransmits, with ETIMEDOUT; a peer without a listener
+// gives ECONNREFUSED.
+func (h *Host) Dial(ctx context.Context, addr string, cfg *Config) (*Conn, error) {
+	remote, err := ResolveAddr(ctx, addr)
+	if err != nil {
+		return nil, opError("dial", nil, nil, err)
+	}
+	return h.DialAddr(ctx, remote, cfg)
+}
+
+// DialAddr is Dial with an address that was parsed before.
+func (h *Host) DialAddr(ctx context.Context, remote *Addr, cfg *Config) (*Conn, error) {
+	var local *Addr
+	if cfg != nil {
+		local = cfg.LocalAddr
+	}
+	c, err := h.dial(ctx, remote, local, cfg)
+	if err != nil {
+		return nil, opError("dial", local, remote, err)
+	}
+	return c, nil
+}
+
+func (h *Host) dial(ctx context.Context, remote, local *Addr, cfg *Config) (*Conn, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := h.forDial(); err != nil {
+		return nil, err
+	}
+	t := cfg.tcb()
+	var bind Addr
+	if local != nil {
+		bind = *local
+	}
+	ep, err := h.stack.Open(bind.IPs, bind.Port, t)
+	if err != nil {
+		return nil, err
+	}
+	// The association keeps the endpoint, and the port, as long as it lives.
+	defer ep.Close()
+	c := newConn(h, t)
+	return c, c.associate(ctx, ep, remote, cfg)
+}
+
+// associate starts an association from ep and waits until it is up.
+func (c *Conn) associate(ctx context.Context, ep *stack.Endpoint, remote *Addr, cfg *Config) error {
+	if len(remote.IPs) == 0 || remote.Port == 0 {
+		return fmt.Errorf("sctp: a peer needs an address and a port: %w", errInvalid)
+	}
+	var udp uint16
+	if cfg != nil {
+		udp = cfg.RemoteUDPPort
+	}
+	a, err := ep.Associate(remote.IPs, remote.Port, udp, c.cfg, func(sideeffects.Wake) {})
+	if err != nil {
+		return err
+	}
+	c.a = a
+	if !c.host.add(c) {
+		a.Abort(nil)
+		return net.ErrClosed
+	}
+	a.OnWake(c.wake)
+	c.catchUp()
+	select {
+	case <-c.up:
+		c.learnAddrs()
+		return nil
+	case <-c.done:
+	case <-ctx.Done():
+		c.closed.Store(true)
+		a.Abort(nil)
+		return ctx.Err()
+	}
+	select {
+	case <-c.up: // and ended since: the caller shall see how
+		c.learnAddrs()
+		return nil
+	default:
+	}
+	c.closed.Store(true)
+	err = a.EndErr()
+	if errors.Is(err, syscall.ECONNABORTED) && c.host.isClosed() {
+		return net.ErrClosed
+	}
+	return translate(err)
+}

@@ -1,0 +1,196 @@
+package socketapi
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"sync"
+
+	"github.com/gosctp/gosctp/stack"
+	"github.com/gosctp/gosctp/transport"
+)
+
+// Transport is how SCTP packets travel.
+type Transport uint8
+
+// Transports.
+const (
+	// Auto is raw IP where the process may and the kernel does not speak SCTP
+	// itself, else UDP encapsulation.
+	Auto Transport = iota
+	// RawIP is SCTP directly over IP, protocol 132. It needs CAP_NET_RAW.
+	RawIP
+	// UDP is SCTP in UDP (RFC 6951). It needs no privilege.
+	UDP
+)
+
+// String returns the transport's name: auto, rawip or udp.
+func (t Transport) String() string {
+	switch t {
+	case Auto:
+		return "auto"
+	case RawIP:
+		return "rawip"
+	case UDP:
+		return "udp"
+	}
+	return "invalid"
+}
+
+// UDPConfig is about UDP encapsulation.
+type UDPConfig struct {
+	// Listen is the UDP address that packets are received at. If it is zero,
+	// the first Listen binds port 9899 of all addresses, and a host that only
+	// dials takes any free port.
+	Listen netip.AddrPort
+	// RemotePort is the UDP port that peers are dialled at; 0 means 9899.
+	RemotePort uint16
+}
+
+// HostConfig says how a Host reaches the world. The zero value is good.
+type HostConfig struct {
+	// Transport is used if Links is empty.
+	Transport Transport
+	UDP       UDPConfig
+	// Links are the program's own links, for example from package mem. The
+	// Host closes them.
+	Links []transport.Link
+	// AllowKernelSCTP opens raw IP although the kernel's SCTP is loaded and
+	// would abort associations that it does not know.
+	AllowKernelSCTP bool
+	// Logger hears of what no caller is told of: which transport was chosen
+	// in place of a better one, and links that fail. Nil means silence.
+	Logger *slog.Logger
+	// PacketTap sees each packet in and out. It is called from several
+	// goroutines, and delays them.
+	PacketTap func(Packet)
+	// Shards is how many groups of associations can run at once; 0 means as
+	// many as there are processors, at most 8.
+	Shards int
+}
+
+// Host is an SCTP host in this process: a stack and its links.
+type Host struct {
+	stack *stack.Stack
+	kind  string
+	why   string
+	udp   *udpLinks // nil but with UDP on ports to be chosen
+	log   *slog.Logger
+
+	mu        sync.Mutex
+	closed    bool
+	conns     map[*Conn]struct{}
+	listeners map[*Listener]struct{}
+}
+
+// NewHost starts a Host. Close it to free its sockets and goroutines.
+func NewHost(cfg HostConfig) (*Host, error) {
+	h := &Host{
+		log:   cfg.Logger,
+		conns: make(map[*Conn]struct{}), listeners: make(map[*Listener]struct{}),
+	}
+	if h.log == nil {
+		h.log = slog.New(slog.DiscardHandler)
+	}
+	links, err := h.open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if h.stack, err = stack.New(stack.World{Links: links}, stack.Options{Shards: cfg.Shards}); err != nil {
+		for _, l := range links {
+			l.Close()
+		}
+		return nil, err
+	}
+	h.stack.Start()
+	return h, nil
+}
+
+// Transport says how packets travel: "rawip", "udp", or "links" for the
+// program's own.
+func (h *Host) Transport() string { return h.kind }
+
+// Why says why it is that transport.
+func (h *Host) Why() string { return h.why }
+
+// Addrs lists the addresses that the host can be reached at.
+func (h *Host) Addrs() ([]netip.Addr, error) { return h.stack.Addrs() }
+
+// Err returns why a link failed, nil if all work.
+func (h *Host) Err() error { return h.stack.Err() }
+
+// Close aborts all associations of the host, and frees its links. To let an
+// association finish first, wait for its Conn.CloseWait.
+func (h *Host) Close() error {
+	h.mu.Lock()
+	if h.closed {
+		h.mu.Unlock()
+		return fmt.Errorf("sctp: host: %w", net.ErrClosed)
+	}
+	h.closed = true
+	conns, listeners := h.conns, h.listeners
+	h.conns, h.listeners = nil, nil
+	h.mu.Unlock()
+	for l := range listeners {
+		l.Close()
+	}
+	for c := range conns {
+		c.abort(nil)
+	}
+	return h.stack.Close()
+}
+
+// add registers a Conn; false if the host is closed.
+func (h *Host) add(c *Conn) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.closed {
+		h.conns[c] = struct{}{}
+	}
+	return !h.closed
+}
+
+func (h *Host) remove(c *Conn) {
+	h.mu.Lock()
+	delete(h.conns, c)
+	h.mu.Unlock()
+}
+
+var shared struct {
+	mu   sync.Mutex
+	host *Host
+}
+
+// DefaultHost returns the Host that Dial and Listen use without another. It is
+// made on first use, with transport Auto; if it is closed, the next use makes
+// a new one.
+func DefaultHost() (*Host, error) { return defaultHost() }
+
+func defaultHost() (*Host, error) {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if h := shared.host; h != nil {
+		h.mu.Lock()
+		closed := h.closed
+		h.mu.Unlock()
+		if !closed {
+			return h, nil
+		}
+	}
+	h, err := NewHost(HostConfig{})
+	if err != nil {
+		return nil, err
+	}
+	shared.host = h
+	return h, nil
+}
+
+var errHostClosed = errors.New("sctp: the host was closed")
+
+func (h *Host) isClosed() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closed
+}
