@@ -216,6 +216,7 @@ type Stats struct {
 	SendErrors     uint64
 	Contained      uint64 // panics that cost one association
 	Associations   int
+	Buffers        int    // for user data, in use
 	RingFull       uint64 // times a packet had to wait for room to send
 	PurityChecking bool
 }
@@ -227,6 +228,7 @@ func (s *Stack) Stats() Stats {
 		BadChecksums: s.counters.badSum.Load(), BadPackets: s.counters.bad.Load(),
 		OutOfBlue: s.counters.blue.Load(), SendErrors: s.counters.sendErr.Load(),
 		PurityChecking: s.opts.Paranoid,
+		Buffers:        s.pools.Seg.InUse(),
 	}
 	for _, sh := range s.shards {
 		sh.mu.Lock()
