@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -532,6 +534,32 @@ func TestManyPorts(t *testing.T) {
 	}
 }
 
+func TestDropsAreCounted(t *testing.T) {
+	h := nstest.New(t)
+	a, b := open(t, h, Config{Mark: 7}), open(t, h, Config{RcvBuf: 1 << 16})
+	if mark, err := unix.GetsockoptInt(a.families[0].main, unix.SOL_SOCKET, unix.SO_MARK); err != nil || mark != 7 {
+		t.Errorf("mark %d, %v", mark, err)
+	}
+	reserve(t, b, 2000)
+	const n = 300
+	tx := make([]transport.TxSlot, n)
+	for i := range tx {
+		tx[i] = transport.TxSlot{Dst: addr("127.0.0.1"), Data: packet(1, 2000, 1400, uint32(i))}
+	}
+	send(t, a, tx...)
+	got := recv(t, b, 1)
+	for last := got[0]; binary.BigEndian.Uint32(last.Data[4:]) != n; {
+		// The counter comes with the first packet after a loss.
+		send(t, a, transport.TxSlot{Dst: addr("127.0.0.1"), Data: packet(1, 2000, 12, n)})
+		more := recv(t, b, 1)
+		got, last = append(got, more...), more[len(more)-1]
+	}
+	s := b.Stats()
+	if s.Drops == 0 || s.Drops > n || s.PacketsIn != uint64(len(got)) || a.Stats().PacketsOut < s.Drops+s.PacketsIn {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestCloseEndsReadBatch(t *testing.T) {
 	h := nstest.New(t)
 	l := open(t, h, Config{})
@@ -571,14 +599,44 @@ func TestCloseEndsReadBatch(t *testing.T) {
 }
 
 func TestPrivilegeError(t *testing.T) {
-	err := socketError("IPv4", unix.EPERM)
-	if !errors.Is(err, transport.ErrPrivilege) || !errors.Is(err, os.ErrPermission) || !errors.Is(err, unix.EPERM) {
-		t.Errorf("%v answers too little", err)
-	}
-	for _, word := range []string{"CAP_NET_RAW", "setcap cap_net_raw+ep", "securityContext", "UDP encapsulation"} {
-		if !bytes.Contains([]byte(err.Error()), []byte(word)) {
-			t.Errorf("%q does not say %q", err, word)
+	errs := make(chan error, 2)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		none := [2]unix.CapUserData{}
+		if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+			errs <- err
 		}
+		l, err := Open(Config{AllowKernelSCTP: true})
+		if err == nil {
+			l.Close()
+		}
+		errs <- err
+		r := Check()
+		errs <- r.V4
+	}()
+	for range 2 {
+		err := <-errs
+		if !errors.Is(err, transport.ErrPrivilege) || !errors.Is(err, os.ErrPermission) || !errors.Is(err, unix.EPERM) {
+			t.Fatalf("%v answers too little", err)
+		}
+		for _, word := range []string{"CAP_NET_RAW", "setcap cap_net_raw+ep", "securityContext", "UDP encapsulation"} {
+			if !strings.Contains(err.Error(), word) {
+				t.Errorf("%q does not say %q", err, word)
+			}
+		}
+	}
+}
+
+func TestKernelSCTP(t *testing.T) {
+	if !kernelSCTP() {
+		if r := Check(); r.KernelSCTP {
+			t.Error("Check sees a kernel's SCTP that is not there")
+		}
+		t.Skip("the kernel's SCTP is not loaded here")
+	}
+	_, err := Open(Config{})
+	if !errors.Is(err, transport.ErrKernelSCTP) || !strings.Contains(err.Error(), "modprobe") {
+		t.Error(err)
 	}
 }
 

@@ -55,7 +55,8 @@ func Open(cfg Config) (*Link, error) {
 	if kernelSCTP() && !cfg.AllowKernelSCTP {
 		return nil, fmt.Errorf("%w: unload it (modprobe -r sctp) and keep it from loading "+
 			"(echo 'install sctp /bin/false' > /etc/modprobe.d/sctp.conf), use UDP encapsulation, "+
-			"or set AllowKernelSCTP and drop the kernel's ABORTs yourself", transport.ErrKernelSCTP)
+			"or set AllowKernelSCTP and Mark, and drop the kernel's own packets, which lack the mark "+
+			"(iptables -A OUTPUT -p sctp -m mark ! --mark MARK -j DROP)", transport.ErrKernelSCTP)
 	}
 	if cfg.RcvBuf == 0 {
 		cfg.RcvBuf = defaultRcvBuf
@@ -192,6 +193,9 @@ func (l *Link) openFamily(v6 bool, cfg Config) (*family, error) {
 	err = mmsg.Set(main, mmsg.Common(v6), arrivals)
 	if err == nil {
 		err = mmsg.Set(aux, mmsg.Common(v6), arrivals, mmsg.Errors(v6))
+	}
+	if err == nil && cfg.Mark != 0 {
+		err = mmsg.Set(main, []mmsg.Option{{Level: unix.SOL_SOCKET, Name: unix.SO_MARK, Value: cfg.Mark}})
 	}
 	if err != nil {
 		f.close()

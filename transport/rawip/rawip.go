@@ -29,6 +29,9 @@ type Config struct {
 	// AllowKernelSCTP opens the link although the kernel's SCTP is loaded.
 	// Something must then keep the kernel's ABORTs from the peers.
 	AllowKernelSCTP bool
+	// Mark is the firewall mark (SO_MARK) of packets sent, 0 for none. With
+	// it, rules can tell them from the kernel's. Needs CAP_NET_ADMIN.
+	Mark int
 	// NoResponder keeps this process from being elected to answer for ports
 	// that no process holds.
 	NoResponder bool
