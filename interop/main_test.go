@@ -60,7 +60,6 @@ var programs = sync.OnceValues(lab.NewPrograms)
 // A stack is one that takes part in a run.
 type stack struct {
 	name  string
-	udp   bool // it has UDP encapsulation only
 	raw   bool // it has raw IP
 	inVM  bool
 	build func() (string, error) // returns the program

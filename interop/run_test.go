@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/interop/kernelvm"
 	"github.com/gosctp/gosctp/interop/lab"
 	"github.com/gosctp/gosctp/interop/workload"
+	"github.com/gosctp/gosctp/sim/impair"
 )
 
 // A run is one association between two stacks.
@@ -31,12 +33,17 @@ func (r run) String() string {
 }
 
 const (
-	port        = 5000
-	maxSize     = 100 << 10
-	impairLoss  = 0.02
-	impairDelay = 20 // ms each way
-	impairMore  = 10 // ms, for one packet in four
+	port    = 5000
+	maxSize = 100 << 10
 )
+
+// impairment is the bad link's, in each direction.
+var impairment = impair.Config{
+	Loss:  0.02,
+	Delay: 20 * mono.Millisecond,
+	// One packet in ten is overtaken by those behind it.
+	Reorder: 0.1, ReorderDelay: 10 * mono.Millisecond,
+}
 
 // A site is where the two sides of a run are.
 type site struct {
@@ -130,7 +137,7 @@ func (r run) site(t *testing.T) *site {
 	var err error
 	if r.impaired {
 		s.device = lab.TunDevice
-		link, err = lab.Relayed(a, b, s.clientAddr+"/24", s.serverAddr+"/24", impairment())
+		link, err = lab.Relayed(a, b, s.clientAddr+"/24", s.serverAddr+"/24", impairment, *seed)
 	} else {
 		link, err = lab.Veth(a, b, s.clientAddr+"/24", s.serverAddr+"/24")
 	}
@@ -158,7 +165,7 @@ func (r run) siteWithVM(t *testing.T) *site {
 	if r.impaired {
 		a := namespace(t)
 		addr = "10.99.1.1"
-		link, err := lab.Relayed(a, lane.Host, addr+"/24", "10.99.1.2/24", impairment())
+		link, err := lab.Relayed(a, lane.Host, addr+"/24", "10.99.1.2/24", impairment, *seed)
 		if err == nil {
 			t.Cleanup(link.Close)
 			err = a.Route(kernelvm.Subnet, "10.99.1.2")
@@ -176,10 +183,6 @@ func (r run) siteWithVM(t *testing.T) *site {
 		s.client, s.clientAddr, s.server, s.serverAddr = s.server, s.serverAddr, s.client, s.clientAddr
 	}
 	return s
-}
-
-func impairment() lab.Impairment {
-	return lab.Impairment{Seed: *seed, Loss: impairLoss, DelayMS: impairDelay, JitterMS: impairMore}
 }
 
 func namespace(t *testing.T) *lab.Namespace {

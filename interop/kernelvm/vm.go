@@ -17,8 +17,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -43,7 +43,7 @@ const (
 
 // Available reports what is missing to boot a VM, or nil.
 func Available() error {
-	if err := lab.Need(kernel, "modprobe"); err != nil {
+	if err := lab.Need(kernel, "modprobe", "ethtool"); err != nil {
 		return err
 	}
 	if m, _ := filepath.Glob(modules + "/*/kernel/net/sctp/sctp.ko"); len(m) == 0 {
@@ -61,7 +61,6 @@ type VM struct {
 	dir     string
 	gone    chan struct{} // closed when the process has ended
 	stop    func()
-	once    sync.Once
 	Boot    time.Duration // how long it took
 }
 
@@ -70,6 +69,7 @@ type VM struct {
 func Start(guest, dir string, lanes int) (vm *VM, err error) {
 	vm = &VM{dir: dir, free: make(chan *Lane, lanes), gone: make(chan struct{})}
 	vm.stop = lab.OnExit(vm.close)
+	reap()
 	defer func() {
 		if err != nil {
 			vm.Stop()
@@ -127,6 +127,9 @@ func (vm *VM) spread(lanes int) error {
 				return err
 			}
 		}
+		if err := lab.OffloadsOff(ns, lab.Device); err != nil {
+			return err
+		}
 		l := &Lane{Host: ns, vm: vm, netns: protocol.Lane(i)}
 		for _, line := range []string{
 			"ip addr add " + GuestAddr + "/24 dev " + protocol.Device(i),
@@ -139,6 +142,26 @@ func (vm *VM) spread(lanes int) error {
 		vm.free <- l
 	}
 	return nil
+}
+
+// reap ends what VMs have left behind: a kernel has helper processes, in the
+// group that it leads, and they do not notice when it is killed.
+func reap() {
+	procs, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range procs {
+		cmdline, err := os.ReadFile(dir + "/cmdline")
+		if err != nil || !strings.HasPrefix(string(cmdline), kernel) || !strings.Contains(string(cmdline), "\x00"+protocol.ConfigArgument) {
+			continue
+		}
+		pid, err := strconv.Atoi(filepath.Base(dir))
+		if err != nil {
+			continue
+		}
+		leader, err := syscall.Getpgid(pid)
+		if err == nil && leader != pid && syscall.Kill(leader, 0) == syscall.ESRCH {
+			syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 func (vm *VM) boot(guest string, lanes int) error {
@@ -156,9 +179,7 @@ func (vm *VM) boot(guest string, lanes int) error {
 	defer console.Close()
 	vm.cmd = exec.Command(argv[0], argv[1:]...)
 	vm.cmd.Stdout, vm.cmd.Stderr = console, console
-	// A group of its own: the programs in the VM are processes of the host.
-	vm.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := vm.cmd.Start(); err != nil {
+	if err := lab.Spawn(vm.cmd); err != nil {
 		vm.cmd = nil
 		return err
 	}
@@ -221,6 +242,7 @@ func (vm *VM) close() {
 			syscall.Kill(-vm.cmd.Process.Pid, syscall.SIGKILL)
 			<-vm.gone
 		}
+		reap()
 	}
 	for _, ns := range vm.lanes {
 		ns.Remove()

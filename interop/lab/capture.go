@@ -17,7 +17,6 @@ import (
 // A Capture is a tcpdump at work.
 type Capture struct {
 	File string
-	p    *Peer
 	cmd  *exec.Cmd
 	done chan error
 	err  strings.Builder
@@ -31,8 +30,7 @@ func StartCapture(n *Namespace, dev, file string) (*Capture, error) {
 	c := &Capture{File: file, cmd: exec.Command(argv[0], argv[1:]...), done: make(chan error, 1)}
 	ready := make(chan struct{})
 	c.cmd.Stderr = &watch{to: &c.err, want: "listening on", ready: ready}
-	c.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
-	if err := c.cmd.Start(); err != nil {
+	if err := Spawn(c.cmd); err != nil {
 		return nil, err
 	}
 	go func() { c.done <- c.cmd.Wait() }()

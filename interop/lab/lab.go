@@ -6,7 +6,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -140,5 +139,3 @@ func each(lines ...string) error {
 	}
 	return nil
 }
-
-var errNoResult = errors.New("ended without a result")

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/sim/impair"
 )
 
 func TestMain(m *testing.M) {
@@ -102,9 +105,9 @@ func TestDissectFlagsPlantedPackets(t *testing.T) {
 func TestRelay(t *testing.T) {
 	need(t, "tcpdump", "tshark")
 	const sent = 2000
-	count := func(imp Impairment) int {
+	count := func(imp impair.Config) int {
 		a, b := pair(t)
-		link, err := Relayed(a, b, "10.99.1.1/24", "10.99.1.2/24", imp)
+		link, err := Relayed(a, b, "10.99.1.1/24", "10.99.1.2/24", imp, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -118,7 +121,7 @@ func TestRelay(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		<-time.After(time.Duration(imp.DelayMS+imp.JitterMS+100) * time.Millisecond)
+		<-time.After(imp.Delay.Std() + 100*time.Millisecond)
 		if err := c.Stop(); err != nil {
 			t.Fatal(err)
 		}
@@ -131,10 +134,10 @@ func TestRelay(t *testing.T) {
 		}
 		return d.Packets
 	}
-	if n := count(Impairment{Seed: 1}); n != sent {
+	if n := count(impair.Config{}); n != sent {
 		t.Errorf("a clean relay passed %d packets of %d", n, sent)
 	}
-	lossy := Impairment{Seed: 1, Loss: 0.1, DelayMS: 20, JitterMS: 10}
+	lossy := impair.Config{Loss: 0.1, Delay: 20 * mono.Millisecond}
 	n := count(lossy)
 	if lost := sent - n; lost < sent/20 || lost > sent/5 {
 		t.Errorf("a relay with 10 %% loss lost %d packets of %d", lost, sent)

@@ -2,9 +2,11 @@ package lab
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
 
-	"golang.org/x/sys/unix"
+	"github.com/gosctp/gosctp/sim/impair"
+	"github.com/gosctp/gosctp/sim/relay"
 )
 
 // A Link joins two namespaces by a device called Device in each.
@@ -26,7 +28,7 @@ func Veth(a, b *Namespace, addrA, addrB string) (*Link, error) {
 		ns   *Namespace
 		addr string
 	}{{a, addrA}, {b, addrB}} {
-		if err := errorOf(offloadsOff(e.ns, Device), up(e.ns, Device, e.addr)); err != nil {
+		if err := errorOf(OffloadsOff(e.ns, Device), up(e.ns, Device, e.addr)); err != nil {
 			l.Close()
 			return nil, err
 		}
@@ -43,7 +45,9 @@ func errorOf(errs ...error) error {
 	return nil
 }
 
-func offloadsOff(n *Namespace, dev string) error {
+// OffloadsOff has the kernel do all checksums and segmentation before a packet
+// reaches the device.
+func OffloadsOff(n *Namespace, dev string) error {
 	args := n.Command("ethtool", "-K", dev, "tx", "off", "rx", "off", "tso", "off", "gso", "off", "gro", "off",
 		"tx-sctp-segmentation", "off", "tx-udp-segmentation", "off", "tx-checksum-sctp", "off")
 	return run(args[0], args[1:]...)
@@ -52,20 +56,16 @@ func offloadsOff(n *Namespace, dev string) error {
 func up(n *Namespace, dev, addr string) error {
 	return each(
 		fmt.Sprintf("ip -n %s addr add %s dev %s", n.Name, addr, dev),
-		fmt.Sprintf("ip -n %s link set %s mtu 1500 txqueuelen 10000 up", n.Name, dev))
+		fmt.Sprintf("ip -n %s link set %s mtu 1500 up", n.Name, dev))
 }
 
-// An Impairment is what a bad link does to packets, in each direction.
-type Impairment struct {
-	Seed     uint64
-	Loss     float64 // probability
-	DelayMS  int
-	JitterMS int // added to the delay of each packet by chance, so that packets overtake each other
-}
+// TunDevice is what a relayed link is called in each namespace.
+const TunDevice = "sctptun"
 
-// Relayed joins a and b by a TUN device in each and a relay between them that
-// impairs what it carries.
-func Relayed(a, b *Namespace, addrA, addrB string, imp Impairment) (*Link, error) {
+// Relayed joins a and b by a TUN device in each and a relay between them, which
+// impairs what it carries in either direction. The same seed loses the same
+// packets, if they come in the same order.
+func Relayed(a, b *Namespace, addrA, addrB string, imp impair.Config, seed uint64) (*Link, error) {
 	ta, err := tun(a, addrA)
 	if err != nil {
 		return nil, err
@@ -75,42 +75,32 @@ func Relayed(a, b *Namespace, addrA, addrB string, imp Impairment) (*Link, error
 		ta.Close()
 		return nil, err
 	}
-	stop := startRelay(ta, tb, imp)
-	return &Link{close: OnExit(stop)}, nil
+	r, err := relay.New(relay.Config{A: ta, B: tb, AtoB: imp, BtoA: imp, Seed: seed})
+	if err != nil {
+		ta.Close()
+		tb.Close()
+		return nil, err
+	}
+	return &Link{close: OnExit(func() { r.Close() })}, nil
 }
 
-// tun makes Device a TUN device in a namespace; it vanishes when the file is closed.
+// tun opens TunDevice in a namespace; it vanishes when the file is closed. Its
+// queue is long, so that the relay loses nothing but what it is told to.
 func tun(n *Namespace, addr string) (*os.File, error) {
-	var f *os.File
-	err := n.Do(func() error {
-		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
-		if err != nil {
-			return err
-		}
-		req, err := unix.NewIfreq(TunDevice)
-		if err != nil {
-			return err
-		}
-		req.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
-		if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, req); err != nil {
-			unix.Close(fd)
-			return err
-		}
-		f = os.NewFile(uintptr(fd), "tun")
-		return nil
-	})
+	prefix, err := netip.ParsePrefix(addr)
 	if err != nil {
-		return nil, fmt.Errorf("TUN device in %s: %w", n.Name, err)
+		return nil, err
 	}
-	if err := up(n, TunDevice, addr); err != nil {
+	f, err := relay.OpenTUNAt(n.path(), relay.Device{Name: TunDevice, Addrs: []netip.Prefix{prefix}})
+	if err != nil {
+		return nil, err
+	}
+	if err := run("ip", "-n", n.Name, "link", "set", TunDevice, "txqueuelen", "10000"); err != nil {
 		f.Close()
 		return nil, err
 	}
 	return f, nil
 }
-
-// TunDevice is what an impaired link is called in each namespace.
-const TunDevice = "sctptun"
 
 // Route sends packets for a subnet to a gateway.
 func (n *Namespace) Route(subnet, via string) error {

@@ -76,6 +76,8 @@ func RemoveStale() {
 	}
 }
 
+func (n *Namespace) path() string { return "/run/netns/" + n.Name }
+
 // Do runs f on a thread that is inside the namespace. Sockets and devices that
 // f opens itself, not through other goroutines, belong to it.
 func (n *Namespace) Do(f func() error) error {
@@ -86,7 +88,7 @@ func (n *Namespace) Do(f func() error) error {
 		return err
 	}
 	defer home.Close()
-	there, err := os.Open("/run/netns/" + n.Name)
+	there, err := os.Open(n.path())
 	if err != nil {
 		runtime.UnlockOSThread()
 		return err

@@ -25,14 +25,13 @@ type Place interface {
 func (n *Namespace) Start(argv ...string) (io.WriteCloser, io.Reader, func(), error) {
 	argv = n.Command(argv...)
 	c := exec.Command(argv[0], argv[1:]...)
-	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	in, err := c.StdinPipe()
 	if err != nil {
 		return nil, nil, nil, err
 	}
 	r, w := io.Pipe()
 	c.Stdout, c.Stderr = w, w
-	if err := c.Start(); err != nil {
+	if err := Spawn(c); err != nil {
 		return nil, nil, nil, err
 	}
 	var mu sync.Mutex

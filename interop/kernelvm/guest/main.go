@@ -26,13 +26,12 @@ func main() {
 		fmt.Fprintln(os.Stderr, "guest: this is an init process, for a VM")
 		os.Exit(64)
 	}
-	if err := serve(); err != nil {
-		fmt.Println("guest:", err)
-	}
+	fmt.Println("guest:", serve())
 	syscall.Sync()
 	syscall.Reboot(syscall.LINUX_REBOOT_CMD_POWER_OFF)
 }
 
+// serve returns only if something is wrong.
 func serve() error {
 	if err := mounts(); err != nil {
 		return err
