@@ -38,7 +38,7 @@ const (
 // An RxSlot receives one packet. The reader's owner allocates Buf once; the
 // link fills the rest. Data is valid until the slot is read into again.
 type RxSlot struct {
-	Buf  []byte // storage, owned by whoever made the slot
+	Buf  []byte // storage, owned by whoever made the slot; 65536 bytes hold any packet with its IP header
 	Data []byte // the SCTP packet, a part of Buf
 
 	Src, Dst  netip.Addr // never 4-in-6 mapped; with a zone if link-local
@@ -94,8 +94,9 @@ type Ports interface {
 	// Release gives a port back.
 	Release(port uint16)
 	// Answers reports whether this process should answer an out-of-the-blue
-	// packet for a local port that it does not hold: true only in the elected
-	// process, and only for a port that no process holds.
+	// packet for a local port that it does not hold. Of all processes on a
+	// host it is true in at most one: the elected one, or, for the unused
+	// ports of a block of ephemeral ports, the block's holder.
 	Answers(port uint16) bool
 }
 
