@@ -205,8 +205,12 @@ func (pl *Plane) Sack(c chunk.Chunk, now mono.Time) pipes.Outcome {
 // CumAck implements DataPlane.
 func (pl *Plane) CumAck(tsn chunk.TSN, now mono.Time) pipes.Outcome { return pl.Out.CumAck(tsn, now) }
 
-// MarkRtx implements DataPlane.
-func (pl *Plane) MarkRtx(p tcb.PathID, now mono.Time) { pl.Out.T3Expired(p, now) }
+// MarkRtx implements DataPlane. The outqueue stops the timer itself; Due did
+// so before, lest it fire for ever.
+func (pl *Plane) MarkRtx(p tcb.PathID, now mono.Time) {
+	pl.Paths.P[p].T3 = now
+	pl.Out.T3Expired(p, now)
+}
 
 // ForceSack implements DataPlane.
 func (pl *Plane) ForceSack() { pl.In.Force() }
