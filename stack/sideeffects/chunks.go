@@ -25,9 +25,6 @@ func (x *Executor) chunks() {
 			// RFC 9260 section 8.4 rule 2 comes before all others.
 			x.ev.ID = fsm.EvAbort
 		}
-		if it.Type == chunk.TypeData && x.live() {
-			x.sawData = true
-		}
 		if x.ev.Tag&fsm.TagOwn != 0 && x.ev.Path != tcb.NoPath {
 			// RFC 6951 section 5.4: the peer's UDP port may change.
 			x.a.dests[x.ev.Path].to.EncapPort = x.in.EncapPort

@@ -55,6 +55,7 @@ func (x *Executor) interpret() {
 			x.startHeartbeats()
 
 		case fsm.CmdIngest:
+			x.sawData = true
 			x.report(x.a.data.Ingest(x.bytes(c, x.ev.Span), x.ev.Path, x.now))
 		case fsm.CmdSack:
 			x.report(x.a.data.Sack(chunk.Chunk(x.bytes(c, x.ev.Span)), x.now))
