@@ -47,6 +47,8 @@ func once(c *fsm.Command) bool {
 	return false
 }
 
+const maxPacket = 65535
+
 // flush sends what there is: control chunks first, then a SACK, then DATA, as
 // much in each packet as fits.
 func (x *Executor) flush() {
@@ -55,13 +57,14 @@ func (x *Executor) flush() {
 	if data {
 		a.data.BeginFlush(x.now)
 	}
+	room := 0
 	for {
 		p, ok := x.nextPath(data)
 		if !ok || int(p) >= len(a.dests) {
 			break
 		}
 		mtu := a.data.PathMTU(p)
-		buf := x.Host.Slot(mtu)
+		buf := x.Host.Slot(max(mtu, room))
 		if buf == nil {
 			a.blocked = true
 			break
@@ -79,8 +82,14 @@ func (x *Executor) flush() {
 			}
 		}
 		if x.pk.Empty() {
-			break
+			if room > 0 || !data {
+				break
+			}
+			// A chunk that was made for a larger path MTU goes as it is.
+			room = maxPacket
+			continue
 		}
+		room = 0
 		to := a.dests[p].to
 		to.Fragment = x.pk.Oversize()
 		pkt := x.pk.Finish()
