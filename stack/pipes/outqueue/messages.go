@@ -59,16 +59,14 @@ const maxFree = 1 << 14
 // (RFC 8260 section 3). peek changes nothing, so that a chunk that does not
 // fit is not charged.
 type scheduler struct {
-	push func(q *messages, m *message) // m was queued; its stream may have been empty
+	push func(q *messages, m *message) // m was queued; its stream may have been empty. May be nil
 	peek func(q *messages) *message    // whose fragment goes next
-	done func(q *messages, m *message) // m left: fully sent, or dropped
+	done func(q *messages, m *message) // m left: fully sent, or dropped. May be nil
 }
 
 // fcfs sends messages in the order of Push.
 var fcfs = scheduler{
-	push: func(*messages, *message) {},
 	peek: func(q *messages) *message { return q.oldest },
-	done: func(*messages, *message) {},
 }
 
 // roundRobin is a circle of the streams that have messages.
@@ -147,7 +145,7 @@ func (q *Queue) SetScheduler(s Scheduler) {
 		q.streams[i].active = false
 	}
 	q.rr = roundRobin{}
-	for m := q.oldest; m != nil; m = m.newer {
+	for m := q.oldest; m != nil && q.sched.push != nil; m = m.newer {
 		q.sched.push(&q.messages, m)
 	}
 }
@@ -196,7 +194,9 @@ func (q *messages) enqueue(m *message) {
 		q.nNoDelay++
 	}
 	q.queued += len(m.Buf.B)
-	q.sched.push(q, m)
+	if q.sched.push != nil {
+		q.sched.push(q, m)
+	}
 }
 
 // growStreams makes room for n streams: an association with 65535 streams pays
@@ -261,7 +261,9 @@ func (q *messages) remove(m *message) {
 	if q.current == m {
 		q.current = nil
 	}
-	q.sched.done(q, m)
+	if q.sched.done != nil {
+		q.sched.done(q, m)
+	}
 }
 
 // dropQueued forgets all messages and starts the streams anew.

@@ -44,6 +44,9 @@ func (q *Queue) ZeroWindowProbing() bool { return q.probe.on && q.probe.answered
 func (q *Queue) watchWindow(now mono.Time) {
 	z := &q.probe
 	idle := q.next-q.cum == 1 // R-6.1-03
+	if idle && q.nQueued > 0 {
+		q.frag = q.fragment()
+	}
 	if z.on {
 		if idle && (q.nQueued == 0 || q.nextFits()) {
 			q.stopProbing()
@@ -65,7 +68,7 @@ func (q *Queue) watchWindow(now mono.Time) {
 // nextFits reports whether the peer's window takes the next new chunk.
 func (q *Queue) nextFits() bool {
 	m := q.head()
-	return min(len(m.Buf.B)-m.off, q.fragment()) <= q.credit-q.outstanding
+	return min(len(m.Buf.B)-m.off, q.frag) <= q.credit-q.outstanding
 }
 
 // stopProbing returns to normal operation.

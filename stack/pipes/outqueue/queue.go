@@ -41,6 +41,7 @@ type Queue struct {
 	arwnd    uint32 // as last advertised
 	credit   int    // the peer's rwnd is credit − outstanding (section 6.2.1)
 	maxRwnd  int    // the largest window seen, for silly window avoidance
+	frag     int    // what fragment said last
 	buffered int
 	probe    probe
 
@@ -73,7 +74,7 @@ func (q *Queue) start(tsn chunk.TSN, peerRwnd uint32) {
 	q.outstanding, q.nRtx, q.nAcked = 0, 0, 0
 	q.probe = probe{}
 	q.recovery = false
-	q.maxRwnd = 0
+	q.maxRwnd, q.frag = 0, 1
 	q.ring.clear()
 	clear(q.at)
 	q.at = q.at[:0]
@@ -122,7 +123,10 @@ func (q *Queue) SetPeerRwnd(rwnd uint32) { // R-6.2.1-02
 func (q *Queue) setRwnd(rwnd uint32) {
 	q.arwnd = rwnd
 	q.credit = int(rwnd)
-	q.maxRwnd = max(q.maxRwnd, int(rwnd))
+	if q.credit > q.maxRwnd {
+		q.maxRwnd = q.credit
+		q.frag = q.fragment()
+	}
 }
 
 // SetStreams sets the number of outgoing streams, once the peer said how many

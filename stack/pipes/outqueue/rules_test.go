@@ -32,7 +32,6 @@ func TestFragmentation(t *testing.T) {
 	whole := bytes.Clone(m.Buf.B)
 	got := r.flush()
 	var flags []uint8
-	var ssns []chunk.SSN
 	total := 0
 	for i, c := range got {
 		if c.TSN != chunk.TSN(firstTSN).Add(uint32(i)) {
@@ -41,7 +40,7 @@ func TestFragmentation(t *testing.T) {
 		if len(c.Payload) > full { // R-6.9-11
 			t.Errorf("fragment of %d bytes", len(c.Payload))
 		}
-		flags, ssns = append(flags, c.Flags), append(ssns, c.SSN)
+		flags = append(flags, c.Flags)
 		total += len(c.Payload)
 	}
 	const B, E, U, I = chunk.FlagB, chunk.FlagE, chunk.FlagU, chunk.FlagI
@@ -881,7 +880,13 @@ func TestPMTUDrop(t *testing.T) {
 		t.Errorf("%d marked, cwnd %d", r.q.nRtx, r.path(0).Cwnd)
 	}
 	r.push(2000)
+	if n := r.q.PacketSize(0); n != 1480 {
+		t.Errorf("the next packet needs %d bytes", n)
+	}
 	got := r.flush()
+	if n := r.q.PacketSize(0); n != 1280 {
+		t.Errorf("the next packet needs %d bytes", n)
+	}
 	r.wantSent(got, "0 | 1 | 2 | 4 | 5")
 	for _, c := range got[:3] {
 		if !c.over || len(c.Payload) != full {

@@ -3,6 +3,7 @@ package outqueue
 import (
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack/pipes"
 	"github.com/gosctp/gosctp/stack/pipes/path"
 	"github.com/gosctp/gosctp/stack/tcb"
@@ -120,6 +121,7 @@ func (q *Queue) finishAck(wasEmpty bool, out *pipes.Outcome) {
 // ackCum moves the Cumulative TSN Ack Point up to cum and lets go of what it
 // passes (R-6.7-03).
 func (q *Queue) ackCum(cum chunk.TSN, now mono.Time, out *pipes.Outcome) {
+	var done *seg.Buf // freed in one go
 	for q.cum != cum {
 		q.cum++
 		r := q.rec(q.cum)
@@ -134,9 +136,12 @@ func (q *Queue) ackCum(cum chunk.TSN, now mono.Time, out *pipes.Outcome) {
 		r.msg = nil
 		if r.flags&chunk.FlagE != 0 {
 			q.buffered -= MessageOverhead
+			m.Buf.Next, done = done, m.Buf
+			m.Buf = nil
 			q.recycle(m)
 		}
 	}
+	q.pool.PutChain(done)
 }
 
 // newlyAcked takes r, whose TSN t is in flight or marked for retransmission,

@@ -31,6 +31,7 @@ func (q *Queue) BeginFlush(now mono.Time) {
 		}
 		a.ackedSince = 0
 	}
+	q.frag = q.fragment()
 	q.watchWindow(now)
 }
 
@@ -69,6 +70,28 @@ func (q *Queue) nextRetransmission() (tcb.PathID, bool) {
 	return tcb.NoPath, false
 }
 
+// PacketSize returns how much room the next packet for path id needs at most:
+// its PMTU, or more if a chunk from before a smaller PMTU has to go again.
+func (q *Queue) PacketSize(id tcb.PathID) int {
+	n := q.path(id).PMTU
+	if q.nRtx > 0 {
+		for t := q.nextSet(q.rtx, q.cum+1, q.next); t != q.next; t = q.nextSet(q.rtx, t+1, q.next) {
+			if r := q.rec(t); q.target(r) == id {
+				return max(n, chunk.HeaderLen+r.size())
+			}
+		}
+	}
+	return n
+}
+
+// target returns the path on which r, which is marked, goes again.
+func (q *Queue) target(r *record) tcb.PathID {
+	if r.state == rtxAlt {
+		return q.paths.Alternate(r.path)
+	}
+	return r.path // R-6.4-05
+}
+
 // Fill moves DATA chunks that may go on path id now into the packet, in TSN
 // order, and returns how many. Only what fits is sent.
 func (q *Queue) Fill(id tcb.PathID, b *packet.Builder, now mono.Time) int {
@@ -105,14 +128,10 @@ func (q *Queue) fillRetransmissions(id tcb.PathID, b *packet.Builder, now mono.T
 	n := 0
 	for t := q.nextSet(q.rtx, q.cum+1, q.next); t != q.next; t = q.nextSet(q.rtx, t+1, q.next) {
 		r := q.rec(t)
-		if r.state == rtxSame {
-			if r.path != id {
-				continue
-			}
-		} else if q.paths.Alternate(r.path) != id {
+		if q.target(r) != id {
 			continue
 		}
-		if !q.put(t, r, b) {
+		if !put(b, t, r.msg, int(r.off), int(r.n), r.flags) {
 			break
 		}
 		n++
@@ -139,10 +158,9 @@ func (q *Queue) fillRetransmissions(id tcb.PathID, b *packet.Builder, now mono.T
 	return n
 }
 
-// put writes the chunk of r into the packet.
-func (q *Queue) put(t chunk.TSN, r *record, b *packet.Builder) bool {
-	m := r.msg
-	return b.Data(r.flags, t, m.Stream, m.ssn, m.PPID, m.Buf.B[r.off:r.off+uint32(r.n)])
+// put writes the chunk that carries n bytes of m from off on into the packet.
+func put(b *packet.Builder, t chunk.TSN, m *message, off, n int, flags uint8) bool {
+	return b.Data(flags, t, m.Stream, m.ssn, m.PPID, m.Buf.B[off:off+n])
 }
 
 // cancelTiming gives up the round trips being timed that a retransmission of t
@@ -169,7 +187,7 @@ func (q *Queue) startT3(id tcb.PathID, now mono.Time) {
 // fillNew adds new DATA chunks.
 func (q *Queue) fillNew(id tcb.PathID, b *packet.Builder, now mono.Time) int {
 	a, p := &q.at[id], q.path(id)
-	frag := q.fragment()
+	frag := q.frag
 	n := 0
 	for {
 		m := q.head()
@@ -207,9 +225,8 @@ func (q *Queue) fillNew(id tcb.PathID, b *packet.Builder, now mono.Time) int {
 		if m.Unordered {
 			flags |= chunk.FlagU // R-6.9-13
 		}
-		r := record{msg: m, off: uint32(m.off), n: uint16(size), flags: flags, path: id}
 		t := q.next
-		if !q.put(t, &r, b) {
+		if !put(b, t, m, m.off, size, flags) {
 			break
 		}
 		n++
@@ -217,9 +234,10 @@ func (q *Queue) fillNew(id tcb.PathID, b *packet.Builder, now mono.Time) int {
 			q.grow(q.cum+1, q.next)
 		}
 		q.next++
-		rec := q.rec(t)
-		*rec = r
-		q.enterFlight(t, rec)
+		r := q.rec(t)
+		r.msg, r.off, r.n, r.flags = m, uint32(m.off), uint16(size), flags
+		r.path, r.miss, r.past = id, 0, 0
+		q.enterFlight(t, r)
 		if m.off == 0 && !m.Unordered {
 			q.streams[m.Stream].ssn++ // R-6.5-04, R-6.5-05, R-6.5-06
 		}
@@ -267,7 +285,7 @@ const minSegment = 1024
 func (q *Queue) newData(id tcb.PathID) bool {
 	m := q.head()
 	return m != nil && q.Unacked() < maxInFlight &&
-		q.allowed(id, m, min(len(m.Buf.B)-m.off, q.fragment()), false)
+		q.allowed(id, m, min(len(m.Buf.B)-m.off, q.frag), false)
 }
 
 // allowed reports whether size bytes of m may be sent now as far as the peer's
