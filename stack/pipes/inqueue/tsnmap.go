@@ -78,27 +78,21 @@ func (m *tsnMap) remove(t chunk.TSN) {
 	}
 	for t = t - 1; m.cum.Less(t); t -= chunk.TSN(bit(t) + 1) {
 		if w := *m.word(t) << (63 - bit(t)); w != 0 {
-			t -= chunk.TSN(bits.LeadingZeros64(w))
-			if m.cum.Less(t) {
-				m.highest = t
-				return
-			}
-			break
+			m.highest = t - chunk.TSN(bits.LeadingZeros64(w))
+			return
 		}
 	}
 	m.highest = m.cum
 	m.release()
 }
 
-// runEnd returns the last TSN of the run of arrived TSNs that t belongs to.
+// runEnd returns the last TSN of the run of arrived TSNs that t belongs to. It
+// ends: the bit of the first missing TSN is zero, and the ring has one.
 func (m *tsnMap) runEnd(t chunk.TSN) chunk.TSN {
 	for {
 		n := uint(bits.TrailingZeros64(^(*m.word(t) >> bit(t))))
 		full := n >= 64-bit(t)
 		t += chunk.TSN(n)
-		if m.highest.Less(t) {
-			return m.highest
-		}
 		if !full {
 			return t - 1
 		}

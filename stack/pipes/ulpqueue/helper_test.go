@@ -159,6 +159,9 @@ func (r *rig) check() {
 	if mem != q.mem || data != q.payload {
 		r.Fatalf("%d bytes, %d of memory; accounted %d, %d", data, mem, q.payload, q.mem)
 	}
+	if n := max(q.largest, 1); q.window() > 0 && q.largest <= q.credit/2 && !q.fits(n) {
+		r.Fatalf("window %d, but no room for %d bytes; %d held", q.window(), n, q.mem)
+	}
 	if q.mem > q.limit && q.payload > q.largest {
 		r.Fatalf("%d held, the limit is %d", q.mem, q.limit)
 	}

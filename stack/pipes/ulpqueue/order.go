@@ -84,7 +84,7 @@ func (q *Queue) deliverFrom(i int) {
 	k := 0
 	for ; i+k < q.bySSN.n; k++ {
 		m := q.bySSN.at(i + k)
-		if m.SSN != q.streams.next(m.Stream) || k > 0 && m.Stream != q.bySSN.at(i).Stream {
+		if m.SSN != q.streams.next(m.Stream) {
 			break
 		}
 		q.byTSN.remove(q.byTSN.searchTSN(m.TSN)-1, 1)

@@ -165,6 +165,41 @@ func TestProbeRelieves(t *testing.T) {
 	}
 }
 
+// A reader that has read everything there was sets it free, too.
+func TestReadingRelieves(t *testing.T) {
+	r := newRig(t, func(c *tcb.Config) { c.RecvBuffer = 40000 })
+	r.packet(done, sized(1, 0, 0, "BE", 450))
+	for tsn := chunk.TSN(2); r.q.Window() > 0; tsn++ {
+		flags := ""
+		if tsn == 2 {
+			flags = "B"
+		}
+		r.packet(ok, sized(tsn, 0, 1, flags, 4800))
+	}
+	r.q.Detach(&r.list, 0)
+	if r.q.Ready() {
+		t.Fatal("something is ready")
+	}
+	r.q.Consumed(450)
+	if !r.q.Ready() {
+		t.Error("nothing is ready, and nothing can come")
+	}
+	FreeList(r.pool, r.nodes, &r.list)
+	r.check()
+}
+
+// A piece that was read is not added to, even if its memory is in the list
+// again as something else.
+func TestPieceGone(t *testing.T) {
+	r := newRig(t, partialAt(1))
+	r.packet(done, data(1, 1, 0, "B", "a"))
+	r.want("a...")
+	r.q.Notify(Notification{Kind: 5})
+	r.packet(done, data(2, 1, 0, "E", "b"))
+	r.want("note5 b")
+	r.empty()
+}
+
 // The reader hears that a message it has seen the beginning of has no end.
 func TestAbort(t *testing.T) {
 	r := newRig(t, partialAt(1))
@@ -205,6 +240,15 @@ func TestRestart(t *testing.T) {
 	}
 	r.want("old new")
 	r.empty()
+
+	// What was known about TSNs is forgotten.
+	r.q.CumTSNAdvanced(1<<31 + 11)
+	r.q.Restart(5)
+	r.put(ok, data(1<<31+1, 1, 0, "E", "no beginning"))
+	r.put(ok, data(1<<31+2, 1, 1, "BE", "waits"))
+	if r.q.CumTSNAdvanced(1<<31+2) != Violation {
+		t.Error("a message without beginning passed")
+	}
 }
 
 func TestPurge(t *testing.T) {

@@ -63,6 +63,18 @@ func TestWindowShut(t *testing.T) {
 	}
 }
 
+// A window is not told if the memory for it is not there.
+func TestWindowNeedsMemory(t *testing.T) {
+	r := newRig(t, func(c *tcb.Config) { c.RecvBuffer = 48000 })
+	tsn := chunk.TSN(0)
+	for ; r.q.Window() > 0; tsn++ {
+		r.put(done, sized(tsn, 0, chunk.SSN(tsn), "BE", 240))
+	}
+	if tsn != 99 { // of the 100 that the credit is for
+		t.Errorf("%d messages taken", tsn)
+	}
+}
+
 // R-6.2-06: a window too small for a chunk is none.
 func TestNoSillyWindow(t *testing.T) {
 	r := newRig(t, func(c *tcb.Config) { c.RecvBuffer = 20000 })
@@ -220,6 +232,30 @@ func TestRenege(t *testing.T) {
 	r.put(ok, sized(4, 0, 4, "BE", 10)) // not its turn: SSN 3 is incomplete
 	r.put(done, sized(7, 0, 3, "E", 10))
 	r.read()
+	r.empty()
+}
+
+// The beginning of a message that lost its end to reneging is completed again.
+func TestRenegeThenComplete(t *testing.T) {
+	r := newRig(t, func(c *tcb.Config) { c.RecvBuffer = 8800 })
+	r.put(ok, sized(2, 0, 1, "B", 2000))
+	r.put(ok, sized(3, 0, 1, "E", 2000))
+	if !r.q.RenegeFor(4000, 1, func(t chunk.TSN) {
+		if t != 3 {
+			panic(t)
+		}
+	}) {
+		t.Fatal("no room was made")
+	}
+	r.check()
+	r.put(done, sized(1, 0, 0, "BE", 4000))
+	if n := len(r.read()); n != 4000 {
+		t.Fatalf("%d bytes read", n)
+	}
+	r.put(done, sized(3, 0, 1, "E", 2000))
+	if n := len(r.read()); n != 4000 {
+		t.Errorf("%d bytes read", n)
+	}
 	r.empty()
 }
 
