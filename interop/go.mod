@@ -16,4 +16,5 @@ require (
 	github.com/pion/transport/v5 v5.1.4 // indirect
 	github.com/vishvananda/netlink v1.3.1 // indirect
 	github.com/vishvananda/netns v0.0.5 // indirect
+	golang.org/x/net v0.58.0 // indirect
 )

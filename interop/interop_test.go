@@ -5,12 +5,57 @@ import "testing"
 // The stacks that are not ours among themselves: what fails here is the lab,
 // or one of them, and not ours.
 func TestForeignStacks(t *testing.T) {
-	for _, r := range []run{
+	runAll(t, []run{
 		{client: usrsctp, server: linux, transport: "raw", end: "shutdown", ender: "client"},
 		{client: linux, server: usrsctp, transport: "raw", impaired: true, end: "abort", ender: "server"},
 		{client: usrsctp, server: linux, transport: "udp", end: "abort", ender: "server"},
 		{client: pion, server: usrsctp, transport: "udp", impaired: true, end: "shutdown", ender: "server"},
-	} {
+	})
+}
+
+// Ours as client and as server against each of the others, over raw IP and
+// UDP, on a clean and on a bad link, ended gracefully by either side and by
+// both at once, and aborted by either side.
+func TestInterop(t *testing.T) {
+	var all []run
+	for _, peer := range []*stack{linux, usrsctp, pion, ours} {
+		for _, weDial := range []bool{true, false} {
+			if peer == ours && !weDial {
+				continue // the same again
+			}
+			for _, transport := range []string{"raw", "udp"} {
+				if transport == "raw" && !peer.raw {
+					continue
+				}
+				for _, impaired := range []bool{false, true} {
+					r := run{client: ours, server: peer, transport: transport, impaired: impaired}
+					if !weDial {
+						r.client, r.server = peer, ours
+					}
+					all = append(all, r.ends()...)
+				}
+			}
+		}
+	}
+	runAll(t, all)
+}
+
+// ends returns the run with each way to end it.
+func (r run) ends() (out []run) {
+	for _, r.end = range []string{"shutdown", "abort"} {
+		for _, r.ender = range []string{"client", "server"} {
+			out = append(out, r)
+		}
+	}
+	if !r.impaired {
+		r.end, r.ender = "shutdown", "both"
+		out = append(out, r)
+	}
+	return out
+}
+
+func runAll(t *testing.T, all []run) {
+	for _, r := range all {
 		t.Run(r.String(), func(t *testing.T) {
 			t.Parallel()
 			r.do(t)

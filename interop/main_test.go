@@ -59,10 +59,11 @@ var programs = sync.OnceValues(lab.NewPrograms)
 
 // A stack is one that takes part in a run.
 type stack struct {
-	name  string
-	raw   bool // it has raw IP
-	inVM  bool
-	build func() (string, error) // returns the program
+	name   string
+	raw    bool // it has raw IP
+	anyUDP bool // as a client it can take any free UDP port
+	inVM   bool
+	build  func() (string, error) // returns the program
 }
 
 // once builds a peer at most once.
@@ -77,7 +78,7 @@ func once(name string, f func(p *lab.Programs) error) func() (string, error) {
 }
 
 var (
-	ours = &stack{name: "ours", raw: true, build: once("ours-peer", func(p *lab.Programs) error {
+	ours = &stack{name: "ours", raw: true, anyUDP: true, build: once("ours-peer", func(p *lab.Programs) error {
 		return p.Go("ours-peer", ".", "./peers/ours")
 	})}
 	usrsctp = &stack{name: "usrsctp", raw: true, build: once("usrsctp-peer", func(p *lab.Programs) error {
@@ -89,7 +90,7 @@ var (
 		}
 		return p.C("usrsctp-peer", "peers/usrsctp/stack.c", "-lusrsctp")
 	})}
-	pion = &stack{name: "pion", build: once("pion-peer", func(p *lab.Programs) error {
+	pion = &stack{name: "pion", anyUDP: true, build: once("pion-peer", func(p *lab.Programs) error {
 		return p.Go("pion-peer", ".", "./peers/pion")
 	})}
 	linux = &stack{name: "linux", raw: true, inVM: true, build: once("linux-peer", func(p *lab.Programs) error {

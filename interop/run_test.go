@@ -74,6 +74,7 @@ func (r run) do(t *testing.T) {
 		paths[s] = p
 	}
 	s := r.site(t)
+	r.guard(t, s)
 	dir := t.TempDir()
 	if *keep != "" {
 		dir = filepath.Join(*keep, strings.ReplaceAll(t.Name(), "/", "_"))
@@ -92,7 +93,11 @@ func (r run) do(t *testing.T) {
 	if _, err := server.WaitLine("READY", 30*time.Second); err != nil {
 		t.Fatalf("server: %v", err)
 	}
-	client := start(t, s.client, append([]string{paths[r.client], "client", "--local", s.clientAddr, "--remote", s.serverAddr}, common...))
+	argv := append([]string{paths[r.client], "client", "--local", s.clientAddr, "--remote", s.serverAddr}, common...)
+	if r.client.anyUDP {
+		argv = append(argv, "--udp-port", "0")
+	}
+	client := start(t, s.client, argv)
 	cr, cerr := client.Result(r.deadline() + 5*time.Second)
 	sr, serr := server.Result(10 * time.Second)
 	client.Close()
@@ -183,6 +188,25 @@ func (r run) siteWithVM(t *testing.T) *site {
 		s.client, s.clientAddr, s.server, s.serverAddr = s.server, s.serverAddr, s.client, s.clientAddr
 	}
 	return s
+}
+
+// guard keeps the host of usrsctp from speaking for it. Ours has to do so itself.
+func (r run) guard(t *testing.T, s *site) {
+	t.Helper()
+	for _, side := range []struct {
+		stack *stack
+		at    lab.Place
+	}{{r.client, s.client}, {r.server, s.server}} {
+		n, ok := side.at.(*lab.Namespace)
+		if side.stack != usrsctp || !ok {
+			continue
+		}
+		release, err := n.Guard()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
+	}
 }
 
 func namespace(t *testing.T) *lab.Namespace {
