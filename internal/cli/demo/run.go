@@ -84,6 +84,7 @@ type run struct {
 	finished atomic.Int64 // when, in nanoseconds since begun
 	begun    time.Time
 	out, in  *socketapi.Conn
+	dialled  atomic.Pointer[socketapi.Conn] // out, once there
 }
 
 // Run moves the data and verifies it. The Result is filled as far as the run
@@ -147,6 +148,7 @@ func (r *run) transfer(parent context.Context, w *wire, res *Result, progress fu
 		return err
 	}
 	defer l.Close()
+	w.port = l.Addr().(*socketapi.Addr).Port
 	var watch sync.WaitGroup
 	watching := make(chan struct{})
 	defer watch.Wait()
@@ -154,10 +156,11 @@ func (r *run) transfer(parent context.Context, w *wire, res *Result, progress fu
 	watch.Go(func() { r.watch(watching, cancel, progress) })
 
 	r.begun = time.Now()
-	addr := net.JoinHostPort(w.addrs[1].String(), strconv.Itoa(int(l.Addr().(*socketapi.Addr).Port)))
+	addr := net.JoinHostPort(w.addrs[1].String(), strconv.Itoa(int(w.port)))
 	if r.out, err = w.client.Dial(ctx, addr, cfg); err != nil {
 		return causeOf(ctx, fmt.Errorf("set up the association: %w", err))
 	}
+	r.dialled.Store(r.out)
 	res.HandshakeUS = float64(time.Since(r.begun).Nanoseconds()) / 1e3
 	if r.in, err = l.AcceptSCTP(ctx); err != nil {
 		return causeOf(ctx, fmt.Errorf("accept the association: %w", err))
@@ -292,8 +295,20 @@ func (r *run) watch(done <-chan struct{}, cancel context.CancelCauseFunc, progre
 		if got != last {
 			last, since = got, time.Now()
 		} else if stalled := time.Since(since); stalled > r.o.Stall {
-			cancel(fmt.Errorf("no progress for %v, after %v of %v", stalled.Round(time.Second), units.Bytes(got), r.o.Bytes))
+			cancel(fmt.Errorf("no progress for %v, after %v of %v%s",
+				stalled.Round(time.Millisecond), units.Bytes(got), r.o.Bytes, r.state()))
 			return
 		}
 	}
+}
+
+// state says what the sender was at.
+func (r *run) state() string {
+	c := r.dialled.Load()
+	if c == nil {
+		return ": the association did not come up"
+	}
+	s := c.Status()
+	return fmt.Sprintf(" (state %v, %d bytes in flight, %d queued, the receiver has room for %d, %d chunks sent again)",
+		s.State, s.InFlight, s.Queued, s.PeerRwnd, s.Retransmissions)
 }

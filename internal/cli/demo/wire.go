@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -27,6 +28,7 @@ type wire struct {
 	udpPorts       [2]uint16
 	lossy          [2]*impair.Link
 	client, server *socketapi.Host
+	port           uint16 // the server's
 }
 
 var (
@@ -135,8 +137,12 @@ func (w *wire) start(o *Options, capture *pcapng.Writer) error {
 	return nil
 }
 
+// capture writes a packet that the client's link saw.
 func (w *wire) capture(to *pcapng.Writer, p *socketapi.Packet) {
 	local, remote := 0, 1
+	if !p.Out && len(p.Data) >= 4 && binary.BigEndian.Uint16(p.Data[2:]) == w.port {
+		return // a raw socket's second copy of a packet on loopback: it is the server's
+	}
 	out := pcapng.Packet{Time: p.Time, Src: p.Src, Dst: p.Dst, Outbound: p.Out, Data: p.Data}
 	if !p.Out {
 		local, remote = remote, local
