@@ -1,6 +1,9 @@
 package ulpqueue
 
-import "github.com/gosctp/gosctp/internal/seg"
+import (
+	"github.com/gosctp/gosctp/internal/seg"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
 
 // The receive window: RFC 9260 section 6.2.
 //
@@ -50,6 +53,10 @@ func (q *Queue) Room(n int) bool {
 func (q *Queue) fits(n int) bool {
 	return q.payload == 0 || q.mem+need(n) <= q.limit
 }
+
+// InitialWindow returns the a_rwnd for an INIT or INIT ACK, also where there is
+// no Queue yet.
+func InitialWindow(cfg *tcb.Config) uint32 { return uint32(max(cfg.RecvBuffer, minBuffer) / 2) }
 
 // Window returns the a_rwnd for a SACK, or INIT, that goes out now, and
 // remembers what the peer has been told.

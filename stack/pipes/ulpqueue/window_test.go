@@ -13,7 +13,7 @@ import (
 func TestWindowIsExact(t *testing.T) {
 	r := newRig(t, nil)
 	full := r.q.Window()
-	if full != uint32(r.cfg.RecvBuffer/2) {
+	if full != uint32(r.cfg.RecvBuffer/2) || full != InitialWindow(&r.cfg) {
 		t.Fatalf("initial window %d", full)
 	}
 	r.put(ok, sized(1, 0, 0, "B", 1000))
