@@ -105,8 +105,10 @@ func cookieCollision(v tcb.View, _ *Event, out *Commands) Disposition {
 		out.send(chunk.TypeCookieAck, tcb.NoPath)
 		established(v, out)
 	default:
+		// The peer was up with us and began anew: what it had is gone.
 		out.verb(CmdAdoptCookie)
 		out.send(chunk.TypeCookieAck, tcb.NoPath)
+		out.notify(NoteAssocChange, uint32(Restarted), 0, Span{})
 	}
 	return Consume
 }

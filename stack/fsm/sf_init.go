@@ -40,8 +40,11 @@ func sfAssociate(_ tcb.View, ev *Event, out *Commands) Disposition {
 
 // sfInit: RFC 9260 section 5.1 B, an INIT where there is no association. What
 // is needed later goes into the State Cookie; nothing is kept.
-func sfInit(_ tcb.View, ev *Event, out *Commands) Disposition {
-	if ev.Env.NonUnicast || ev.Tag&TagZero == 0 || ev.Init.Tag == 0 {
+func sfInit(v tcb.View, ev *Event, out *Commands) Disposition {
+	if ev.Tag&TagZero == 0 {
+		return sfOOTB(v, ev, out) // section 8.4 (3) is not about this one
+	}
+	if ev.Env.NonUnicast || ev.Init.Tag == 0 {
 		out.count(StatDiscards)
 		return DiscardPacket
 	}
@@ -101,7 +104,10 @@ func sfInitUnexpected(_ tcb.View, ev *Event, out *Commands) Disposition {
 
 // sfInitClosing: RFC 9260 section 9.2, an INIT in SHUTDOWN-ACK-SENT is dropped
 // and the SHUTDOWN ACK sent again.
-func sfInitClosing(v tcb.View, _ *Event, out *Commands) Disposition {
+func sfInitClosing(v tcb.View, ev *Event, out *Commands) Disposition {
+	if ev.Init.Tag == 0 {
+		return DiscardPacket
+	}
 	out.send(chunk.TypeShutdownAck, v.CtlPath())
 	return Consume
 }

@@ -10,10 +10,14 @@ import (
 // rule 2 comes before the others; INIT and COOKIE ECHO have functions of their
 // own.
 
+// mayAnswer reports whether an out-of-the-blue packet gets an answer: not by
+// rule 1, nor with tag 0, which only a lone INIT may have (section 8.5.1 A).
+func mayAnswer(ev *Event) bool { return !ev.Env.NonUnicast && ev.Tag&TagZero == 0 }
+
 // sfOOTB: rule 8, an ABORT with the reflected tag.
 func sfOOTB(_ tcb.View, ev *Event, out *Commands) Disposition {
 	out.count(StatOutOfBlues)
-	if !ev.Env.NonUnicast {
+	if mayAnswer(ev) {
 		out.respond(chunk.TypeAbort, chunk.FlagT, ev.VTag, 0, Span{})
 	}
 	return DiscardPacket
@@ -29,7 +33,7 @@ func sfOOTBSilent(_ tcb.View, _ *Event, out *Commands) Disposition {
 // COOKIE-ECHOED: SHUTDOWN COMPLETE with the reflected tag.
 func sfOOTBShutdownAck(_ tcb.View, ev *Event, out *Commands) Disposition {
 	out.count(StatOutOfBlues)
-	if !ev.Env.NonUnicast {
+	if mayAnswer(ev) {
 		out.respond(chunk.TypeShutdownComplete, chunk.FlagT, ev.VTag, 0, Span{})
 	}
 	return DiscardPacket

@@ -23,7 +23,7 @@ func init() {
 		EvInitAck: {name: "INIT ACK", tag: TagRuleOwn, minLen: 20, alone: true, cells: cells(
 			ootb, initAck, ignore, ignore, ignore, ignore, ignore, ignore)},
 		EvSack: {name: "SACK", tag: TagRuleOwn, minLen: 16, cells: cells(
-			ootb, ignore, ignore, sack, sack, sack, sack, ignore)},
+			ootb, ignore, ignore, sack, sack, ignore, sack, ignore)},
 		EvHeartbeat: {name: "HEARTBEAT", tag: TagRuleOwn, minLen: 4, cells: cells(
 			ootb, ignore, heartbeat, heartbeat, heartbeat, heartbeat, heartbeat, ignore)},
 		EvHeartbeatAck: {name: "HEARTBEAT ACK", tag: TagRuleOwn, minLen: 4, cells: cells(

@@ -128,11 +128,12 @@ func (x *Executor) newAssoc(c *fsm.Command) bool {
 func (x *Executor) adoptCookie() {
 	a, ck := x.a, &x.cookie
 	t := &a.tcb
-	fresh := t.State < tcb.Established
-	t.LocalTag, t.PeerTag = ck.LocalTag, ck.PeerTag
-	if !fresh {
-		return
+	if t.State >= tcb.Established {
+		// The peer began anew within this association (RFC 9260 section
+		// 5.2.4 B): the TSNs in flight mean nothing to it.
+		a.data.ResetPaths()
 	}
+	t.LocalTag, t.PeerTag = ck.LocalTag, ck.PeerTag
 	t.LocalTSN, t.PeerTSN = ck.LocalTSN, ck.PeerTSN
 	t.PeerRwnd = ck.PeerRwnd
 	t.OutStreams, t.InStreams = ck.OutStreams, ck.InStreams
