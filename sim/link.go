@@ -1,0 +1,66 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"github.com/gosctp/gosctp/transport"
+)
+
+// link is a host's way into the network. Packets come in by Stack.Input.
+type link struct{ h *Host }
+
+var errNoReader = errors.New("sctp: sim: a host reads nothing by itself")
+
+// ReadBatch implements transport.Link; a stack that is not started never
+// calls it.
+func (l *link) ReadBatch([]transport.RxSlot) (int, error) { return 0, errNoReader }
+
+// WriteBatch implements transport.Link.
+func (l *link) WriteBatch(slots []transport.TxSlot) error {
+	for i := range slots {
+		s := &slots[i]
+		r, err := l.Route(s.Dst)
+		if err != nil {
+			s.Err = err
+			continue
+		}
+		src := s.Src
+		if !src.IsValid() {
+			src = r.Src
+		}
+		switch {
+		case l.h.net.wires[route{src, s.Dst}] == nil:
+			s.Err = fmt.Errorf("sim: %v to %v: %w", src, s.Dst, transport.ErrUnreachable)
+		case len(s.Data)+r.Overhead > l.h.mtu && !s.Fragment:
+			s.Err = transport.ErrTooBig
+		default:
+			l.h.net.send(l.h, src, s.Dst, s.Data, s.Fragment)
+		}
+	}
+	return nil
+}
+
+// Route implements transport.Link.
+func (l *link) Route(dst netip.Addr) (transport.Route, error) {
+	for _, a := range l.h.addrs {
+		if l.h.net.wires[route{a, dst}] != nil {
+			return transport.Route{Src: a, MTU: l.h.mtu, Overhead: overhead(dst)}, nil
+		}
+	}
+	return transport.Route{}, fmt.Errorf("sim: no route to %v: %w", dst, transport.ErrUnreachable)
+}
+
+// Addrs implements transport.Link.
+func (l *link) Addrs() ([]netip.Addr, error) { return l.h.addrs, nil }
+
+// Close implements transport.Link.
+func (l *link) Close() error { return nil }
+
+func overhead(dst netip.Addr) int {
+	if dst.Is4() {
+		return 20
+	}
+	return 40
+}

@@ -1,0 +1,252 @@
+package sim
+
+import (
+	"container/heap"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"hash"
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/internal/trace"
+	"github.com/gosctp/gosctp/sim/impair"
+	"github.com/gosctp/gosctp/stack"
+	"github.com/gosctp/gosctp/transport"
+)
+
+// Network joins hosts by wires and lets their time pass.
+type Network struct {
+	clock  clock
+	seed   uint64
+	hosts  []*Host
+	wires  map[route]*impair.Link
+	nWires uint64
+	queue  eventQueue
+	serial uint64
+	trace  hash.Hash
+	sent   uint64
+	ready  []func() // to be called before time passes
+
+	// Tap, if set, sees each packet as it is sent and as it arrives.
+	Tap func(Packet)
+}
+
+// Packet is an SCTP packet that a Tap sees. Data is valid during the call only.
+type Packet struct {
+	At       mono.Time
+	Arrived  bool // false: just sent
+	Src, Dst netip.Addr
+	Data     []byte
+}
+
+type route struct{ src, dst netip.Addr }
+
+// NewNetwork returns a network without hosts, at one second of its time.
+func NewNetwork(seed uint64) *Network {
+	return &Network{
+		clock: clock{now: mono.Time(mono.Second)}, seed: seed,
+		wires: make(map[route]*impair.Link), trace: sha256.New(),
+	}
+}
+
+// Now returns the virtual time.
+func (n *Network) Now() mono.Time { return n.clock.now }
+
+// Sum is a digest of all packets so far: what was sent, when, and when it
+// arrived.
+func (n *Network) Sum() [32]byte { return [32]byte(n.trace.Sum(nil)) }
+
+// Packets returns how many packets were sent.
+func (n *Network) Packets() uint64 { return n.sent }
+
+// entropy returns randomness for one purpose.
+func (n *Network) entropy(purpose string, i uint64) *rand.ChaCha8 {
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:], n.seed)
+	binary.LittleEndian.PutUint64(b[8:], i)
+	return rand.NewChaCha8(sha256.Sum256(append(b[:], purpose...)))
+}
+
+// Host is a host: a stack on one link.
+type Host struct {
+	Name  string
+	Stack *stack.Stack
+
+	net   *Network
+	addrs []netip.Addr
+	mtu   int
+	due   mono.Time // when the stack wants Step
+}
+
+// AddHost adds a host. Opts.Shards and Paranoid are set for it.
+func (n *Network) AddHost(name string, mtu int, opts stack.Options, addrs ...netip.Addr) *Host {
+	h := &Host{Name: name, net: n, addrs: addrs, mtu: mtu}
+	opts.Shards, opts.Paranoid = 1, true
+	s, err := stack.New(stack.World{
+		Clock: &n.clock, Entropy: n.entropy("host", uint64(len(n.hosts))), Links: []transport.Link{&link{h}},
+	}, opts)
+	if err != nil {
+		panic(err) // the options are ours
+	}
+	h.Stack = s
+	n.hosts = append(n.hosts, h)
+	return h
+}
+
+// Connect lays a wire from src to dst. What is not connected is unreachable.
+func (n *Network) Connect(src, dst netip.Addr, cfg impair.Config) *impair.Link {
+	if err := cfg.Validate(); err != nil {
+		panic(err)
+	}
+	n.nWires++
+	l := impair.New(cfg, n.entropy("wire", n.nWires).Uint64())
+	n.wires[route{src, dst}] = l
+	return l
+}
+
+// At calls f when the time has come.
+func (n *Network) At(t mono.Time, f func()) {
+	n.push(event{at: max(t, n.clock.now), do: f})
+}
+
+// Soon calls f before time passes.
+func (n *Network) Soon(f func()) { n.ready = append(n.ready, f) }
+
+// send puts a packet of h on its wire.
+func (n *Network) send(h *Host, src, dst netip.Addr, data []byte, fragment bool) {
+	n.sent++
+	n.record(Packet{At: n.clock.now, Src: src, Dst: dst, Data: data})
+	wire := n.wires[route{src, dst}]
+	p := impair.Packet{Data: append([]byte(nil), data...), Size: len(data) + overhead(dst), MayFragment: fragment}
+	for _, d := range wire.Send(nil, p, n.clock.now) {
+		slot := transport.RxSlot{Data: d.Data, Src: src, Dst: dst}
+		to := n.hostOf(dst)
+		if d.Bounced {
+			slot.Kind, slot.ICMP, slot.MTU = transport.ICMPError, transport.ICMPPacketTooBig, uint32(wire.Config().MTU)
+			to = h
+		}
+		n.push(event{at: d.At, to: to, slot: slot})
+	}
+}
+
+func (n *Network) hostOf(a netip.Addr) *Host {
+	for _, h := range n.hosts {
+		for _, b := range h.addrs {
+			if a == b {
+				return h
+			}
+		}
+	}
+	return nil
+}
+
+// record adds a packet to the trace.
+func (n *Network) record(p Packet) {
+	var b [1 + 8 + 16 + 16 + 4]byte
+	if p.Arrived {
+		b[0] = 1
+	}
+	binary.BigEndian.PutUint64(b[1:], uint64(p.At))
+	src, dst := p.Src.As16(), p.Dst.As16()
+	copy(b[9:], src[:])
+	copy(b[25:], dst[:])
+	binary.BigEndian.PutUint32(b[41:], uint32(len(p.Data)))
+	n.trace.Write(b[:])
+	n.trace.Write(p.Data)
+	if n.Tap != nil {
+		n.Tap(p)
+	}
+}
+
+// Step lets the next thing happen; it returns false if nothing will, or not
+// before limit.
+func (n *Network) Step(limit mono.Time) bool {
+	n.settle()
+	var next *Host
+	at := mono.Time(0)
+	if len(n.queue) > 0 {
+		at = n.queue[0].at
+	}
+	for _, h := range n.hosts {
+		if h.due != 0 && (at == 0 || h.due < at) {
+			at, next = h.due, h
+		}
+	}
+	if at == 0 || at > limit {
+		return false
+	}
+	n.clock.now = max(n.clock.now, at)
+	if next != nil {
+		next.due = 0 // settle asks again
+		return true
+	}
+	e := heap.Pop(&n.queue).(event)
+	switch {
+	case e.do != nil:
+		e.do()
+	case e.to != nil:
+		if e.slot.Kind == transport.Datagram {
+			n.record(Packet{At: n.clock.now, Arrived: true, Src: e.slot.Src, Dst: e.slot.Dst, Data: e.slot.Data})
+		}
+		e.to.Stack.Input(0, []transport.RxSlot{e.slot}, n.clock.now)
+	}
+	return true
+}
+
+// settle runs what is ready now, and asks the stacks when they want to run.
+func (n *Network) settle() {
+	for {
+		for i := 0; i < len(n.ready); i++ {
+			n.ready[i]()
+		}
+		n.ready = n.ready[:0]
+		for _, h := range n.hosts {
+			h.due = h.Stack.Step(n.clock.now)
+		}
+		if len(n.ready) == 0 {
+			return
+		}
+	}
+}
+
+// event is something that will happen: a packet for a host arrives, or a call.
+type event struct {
+	at     mono.Time
+	serial uint64
+	to     *Host
+	slot   transport.RxSlot
+	do     func()
+}
+
+func (n *Network) push(e event) {
+	n.serial++
+	e.serial = n.serial
+	heap.Push(&n.queue, e)
+}
+
+type eventQueue []event
+
+func (q eventQueue) Len() int { return len(q) }
+func (q eventQueue) Less(i, j int) bool {
+	return q[i].at < q[j].at || q[i].at == q[j].at && q[i].serial < q[j].serial
+}
+func (q eventQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
+func (q *eventQueue) Push(x any)   { *q = append(*q, x.(event)) }
+func (q *eventQueue) Pop() any {
+	old := *q
+	x := old[len(old)-1]
+	old[len(old)-1] = event{}
+	*q = old[:len(old)-1]
+	return x
+}
+
+// String returns the packet as a line.
+func (p Packet) String() string {
+	verb := "sent"
+	if p.Arrived {
+		verb = "arrived"
+	}
+	return fmt.Sprintf("%d.%09d %v > %v %s: %s", int64(p.At)/1e9, int64(p.At)%1e9, p.Src, p.Dst, verb, trace.Packet(p.Data))
+}

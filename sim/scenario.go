@@ -1,0 +1,209 @@
+package sim
+
+import (
+	"math/rand/v2"
+
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/sim/impair"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// Scenario is what happens in a run, but for chance.
+type Scenario struct {
+	V6         bool
+	MTU        int // of both hosts
+	AtoZ, ZtoA impair.Config
+	// Dead are times in which nothing arrives.
+	Dead []Span
+
+	A, Z   tcb.Config
+	Assocs []AssocPlan
+}
+
+// Span is a span of time, from the start of the run.
+type Span struct{ From, To mono.Duration }
+
+// AssocPlan is an association.
+type AssocPlan struct {
+	Start mono.Duration
+	Open  Opening
+	Skew  mono.Duration // with OpenBoth: how much later Z starts
+	A, Z  UserPlan
+}
+
+// Opening is who starts an association.
+type Opening uint8
+
+// Ways to start.
+const (
+	OpenByA    Opening = iota // Z listens
+	OpenByZ                   // A listens
+	OpenBoth                  // both at about the same time
+	OpenNobody                // A calls a port that is not there
+)
+
+// Reliable reports whether the scenario leaves no excuse for a lost message:
+// nobody aborts, the link is never dead and loses little.
+func (s *Scenario) Reliable() bool {
+	for _, c := range []impair.Config{s.AtoZ, s.ZtoA} {
+		if c.Loss > .1 || c.LossBurst > 1.5 || c.Corrupt > .05 {
+			return false
+		}
+	}
+	for _, a := range s.Assocs {
+		if a.A.Closing == AbortAt || a.Z.Closing == AbortAt {
+			return false
+		}
+	}
+	return len(s.Dead) == 0
+}
+
+const ms = mono.Millisecond
+
+// Random returns the scenario of a seed.
+func Random(seed uint64) Scenario {
+	rng := rand.New(rand.NewPCG(seed, 0x7363656e6172696f))
+	pick := func(d ...mono.Duration) mono.Duration { return d[rng.IntN(len(d))] }
+	chance := func(p float64) bool { return rng.Float64() < p }
+
+	s := Scenario{V6: chance(.3), MTU: []int{1500, 1500, 1500, 9000, 1280, 65535}[rng.IntN(6)]}
+	if s.V6 || chance(.8) {
+		s.MTU = max(s.MTU, 1280)
+	} else {
+		s.MTU = 576
+	}
+	s.AtoZ = randomLink(rng, s.MTU)
+	s.ZtoA = s.AtoZ
+	if chance(.4) {
+		s.ZtoA = randomLink(rng, s.MTU)
+	}
+	if chance(.1) {
+		from := pick(0, 30*ms, 500*ms, 3*mono.Second)
+		s.Dead = append(s.Dead, Span{from, from + pick(300*ms, 4*mono.Second, 40*mono.Second, 2000*mono.Second)})
+	}
+	s.A, s.Z = randomConfig(rng), randomConfig(rng)
+	for range 1 + rng.IntN(3) {
+		a := AssocPlan{Start: pick(0, 0, 5*ms, 200*ms), Open: OpenByA}
+		switch rng.IntN(10) {
+		case 0:
+			a.Open = OpenByZ
+		case 1, 2:
+			a.Open = OpenBoth
+			a.Skew = pick(0, 0, s.AtoZ.Delay, s.AtoZ.Delay/2, 2*s.AtoZ.Delay)
+		case 3:
+			a.Open = OpenNobody
+		}
+		a.A, a.Z = randomUser(rng, &s.A, &s.Z), randomUser(rng, &s.Z, &s.A)
+		switch rng.IntN(8) {
+		case 0, 1, 2:
+			a.A.Closing = CloseWhenSent
+		case 3:
+			a.Z.Closing = CloseWhenSent
+		case 4:
+			a.A.Closing, a.Z.Closing = CloseWhenSent, CloseWhenSent
+		case 5:
+			a.A.Closing, a.A.CloseAt = CloseAt, pick(0, 10*ms, 50*ms, mono.Second)
+		case 6:
+			a.A.Closing, a.A.CloseAt = CloseAt, pick(0, 10*ms, 100*ms, mono.Second)
+			a.Z.Closing, a.Z.CloseAt = CloseAt, a.A.CloseAt
+		case 7:
+			a.Z.Closing = CloseWhenSent
+			a.A.Closing, a.A.CloseAt = AbortAt, pick(0, 10*ms, 50*ms, 300*ms, 5*mono.Second)
+		}
+		s.Assocs = append(s.Assocs, a)
+	}
+	if !s.Reliable() {
+		// Without heartbeats nobody notices that an idle peer is gone.
+		for _, c := range []*tcb.Config{&s.A, &s.Z} {
+			if c.HBInterval == 0 {
+				c.HBInterval = 10 * mono.Second
+			}
+		}
+	}
+	return s
+}
+
+func randomLink(rng *rand.Rand, mtu int) impair.Config {
+	c := impair.Config{Delay: mono.Duration(rng.IntN(80)) * ms / 2}
+	some := func(p, max float64) float64 {
+		if rng.Float64() >= p {
+			return 0
+		}
+		return rng.Float64() * max
+	}
+	if rng.IntN(5) == 0 {
+		return c // a clean link
+	}
+	c.Loss = some(.7, .1)
+	if rng.IntN(20) == 0 {
+		c.Loss = some(1, .4)
+	}
+	if rng.IntN(4) == 0 {
+		c.LossBurst = 1 + rng.Float64()*3
+	}
+	c.Duplicate = some(.4, .1)
+	c.Corrupt = some(.3, .05)
+	c.Jitter = mono.Duration(some(.5, float64(10*ms)))
+	if c.Reorder = some(.5, .3); c.Reorder > 0 {
+		c.ReorderDelay = mono.Duration(1+rng.IntN(40)) * ms
+	}
+	if rng.IntN(3) == 0 {
+		c.Rate = 1e5 << rng.IntN(10)
+		c.Queue = max(4*mtu, int(c.Rate/8/10)) // a tenth of a second
+	}
+	if rng.IntN(5) == 0 && mtu > 600 {
+		c.MTU = 600 + rng.IntN(mtu-600)
+	}
+	return c
+}
+
+func randomConfig(rng *rand.Rand) tcb.Config {
+	c := tcb.DefaultConfig()
+	if rng.IntN(2) == 0 {
+		c.RTOMin, c.RTOInitial = 200*ms, 500*ms
+	}
+	c.NoDelay = rng.IntN(2) == 0
+	c.SackFreq = 1 + rng.IntN(3)
+	if rng.IntN(4) == 0 {
+		c.SackDelay = mono.Duration(1+rng.IntN(400)) * ms
+	}
+	if rng.IntN(3) == 0 {
+		c.SendBuffer = 4096 << rng.IntN(6)
+	}
+	if rng.IntN(3) == 0 {
+		c.RecvBuffer = 16384 << rng.IntN(5)
+	}
+	if rng.IntN(4) == 0 {
+		c.PartialPoint = 1000 + rng.IntN(20000)
+	}
+	if rng.IntN(5) == 0 {
+		c.MaxSegment = 4 * (25 + rng.IntN(300))
+	}
+	c.HBInterval = []mono.Duration{30 * mono.Second, mono.Second, 0}[rng.IntN(3)]
+	c.OutStreams = uint16(1 + rng.IntN(64))
+	c.MaxInStreams = uint16(1 + rng.IntN(64))
+	return c
+}
+
+func randomUser(rng *rand.Rand, own, peer *tcb.Config) UserPlan {
+	u := UserPlan{
+		Messages: rng.IntN(60), MaxSize: []int{20, 1000, 5000, 60000}[rng.IntN(4)],
+		Streams: 1 + rng.IntN(int(min(own.OutStreams, peer.MaxInStreams))),
+	}
+	// Each message costs the peer some 200 bytes of overhead. A window full of
+	// tiny ones makes it drop what it seemed to have room for, and so little
+	// goes through per T3-rtx that a shutdown does not end in time.
+	if rng.IntN(6) == 0 && peer.RecvBuffer >= 128<<10 {
+		u.Messages = 300
+	}
+	u.MaxSize = min(u.MaxSize, own.SendBuffer)
+	u.Unordered = []float64{0, .2, .5, 1}[rng.IntN(4)]
+	if rng.IntN(3) == 0 {
+		u.Pace = mono.Duration(1+rng.IntN(50)) * ms
+	}
+	if rng.IntN(4) == 0 {
+		u.ReadPause = mono.Duration(1+rng.IntN(200)) * ms
+		u.ReadBytes = 500 << rng.IntN(8)
+	}
+	return u
+}

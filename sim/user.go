@@ -1,0 +1,259 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack"
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
+	"github.com/gosctp/gosctp/stack/sideeffects"
+)
+
+// Closing is how a user ends an association.
+type Closing uint8
+
+// Ways to end.
+const (
+	CloseNever    Closing = iota // it waits for the other
+	CloseWhenSent                // gracefully, once all messages were handed over
+	CloseAt                      // gracefully, at a time
+	AbortAt                      // by ABORT, at a time
+)
+
+// UserPlan is what one end of an association does.
+type UserPlan struct {
+	Messages  int
+	MaxSize   int
+	Streams   int
+	Unordered float64       // share of messages
+	Pace      mono.Duration // mean pause after a message; 0 sends as fast as it goes
+	ReadPause mono.Duration // between reads; 0 reads at once
+	ReadBytes int           // per read, with ReadPause
+	Closing   Closing
+	CloseAt   mono.Duration // after the start of the association
+}
+
+// user is one end of an association: it sends, reads, checks and closes.
+type user struct {
+	run  *run
+	name string
+	plan UserPlan
+	rng  *rand.Rand
+	as   *stack.Assoc
+	out  *flow
+	in   *flow
+
+	next      int
+	pausing   bool // sends nothing for a while
+	resting   bool // reads nothing for a while
+	scheduled bool
+	list      ulpqueue.List
+	read      int // bytes read that the stack was not told of
+
+	up    bool
+	final bool // the last notification came
+	ended bool
+	end   sideeffects.End
+}
+
+func (r *run) newUser(name string, plan UserPlan, out, in *flow) *user {
+	u := &user{run: r, name: name, plan: plan, out: out, in: in, rng: rand.New(r.net.entropy("user "+name, 0))}
+	r.users = append(r.users, u)
+	return u
+}
+
+// start gives the user its association.
+func (u *user) start(a *stack.Assoc) {
+	u.as = a
+	n := u.run.net
+	switch u.plan.Closing {
+	case CloseAt:
+		n.At(n.Now().Add(u.plan.CloseAt), a.Shutdown)
+	case AbortAt:
+		n.At(n.Now().Add(u.plan.CloseAt), func() { a.Abort([]byte("had enough")) })
+	}
+	u.wake(0)
+}
+
+// wake is told that something may be possible.
+func (u *user) wake(sideeffects.Wake) {
+	if !u.scheduled {
+		u.scheduled = true
+		u.run.net.Soon(u.act)
+	}
+}
+
+func (u *user) act() {
+	u.scheduled = false
+	if u.as == nil || u.ended {
+		return
+	}
+	u.receive()
+	u.send()
+}
+
+func (u *user) send() {
+	for u.next < u.plan.Messages && !u.pausing && !u.ended {
+		m := u.message()
+		b := u.as.Buffer(m.size)
+		u.out.fill(m, b.B)
+		err := u.as.Send(stack.Message{
+			Stream: m.stream, PPID: chunk.PPID(m.number), Unordered: m.unordered, Immediate: m.number%13 == 0,
+		}, b)
+		if err != nil {
+			u.as.FreeBuffer(b)
+			var end *stack.EndError
+			switch {
+			case errors.Is(err, stack.ErrWouldBlock):
+				return
+			case errors.Is(err, stack.ErrClosing), errors.As(err, &end):
+				u.out.refused = u.plan.Messages - u.next
+				u.next = u.plan.Messages
+				return
+			}
+			u.run.fail("%s: sending message %d of %d bytes: %w", u.name, m.number, m.size, err)
+			u.next = u.plan.Messages
+			return
+		}
+		u.out.accepted(m)
+		u.next++
+		if u.plan.Pace > 0 {
+			u.pausing = true
+			pause := mono.Duration(u.rng.ExpFloat64() * float64(u.plan.Pace))
+			u.run.net.At(u.run.net.Now().Add(pause), func() { u.pausing = false; u.wake(0) })
+		}
+	}
+	if u.next == u.plan.Messages && u.plan.Closing == CloseWhenSent {
+		u.plan.Closing = CloseNever
+		u.as.Shutdown()
+	}
+}
+
+// message is the next message to send; the same until it was taken.
+func (u *user) message() message {
+	rng := rand.New(rand.NewPCG(u.out.seed, uint64(u.next)<<1|1))
+	m := message{
+		number: u.next, stream: chunk.StreamID(rng.IntN(u.plan.Streams)),
+		unordered: rng.Float64() < u.plan.Unordered,
+	}
+	// Most messages are small, some as large as it goes.
+	switch rng.IntN(4) {
+	case 0:
+		m.size = 1 + rng.IntN(u.plan.MaxSize)
+	case 1:
+		m.size = 1 + rng.IntN(min(u.plan.MaxSize, 3000))
+	default:
+		m.size = 1 + rng.IntN(min(u.plan.MaxSize, 200))
+	}
+	return m
+}
+
+func (u *user) receive() {
+	for !u.resting && !u.ended {
+		batch := 64 << 10
+		if u.plan.ReadPause > 0 {
+			batch = u.plan.ReadBytes
+		}
+		read := u.read
+		u.read = 0
+		err := u.as.Recv(&u.list, batch, read)
+		for m := u.list.Pop(); m != nil; m = u.list.Pop() {
+			u.take(m)
+			u.as.Free(m)
+		}
+		var end *stack.EndError
+		switch {
+		case err == nil:
+		case errors.Is(err, stack.ErrWouldBlock):
+			return
+		case errors.As(err, &end):
+			u.finish(end.End)
+			return
+		default:
+			u.run.fail("%s: receive: %w", u.name, err)
+			return
+		}
+		if u.plan.ReadPause > 0 {
+			u.resting = true
+			u.run.net.At(u.run.net.Now().Add(u.plan.ReadPause), func() { u.resting = false; u.wake(0) })
+		}
+	}
+}
+
+func (u *user) take(m *ulpqueue.Message) {
+	if u.final {
+		u.run.fail("%s: something came after the last notification", u.name)
+	}
+	if m.Kind == ulpqueue.KindNotification {
+		u.notified(&m.Note)
+		return
+	}
+	if !u.up {
+		u.run.fail("%s: data before COMM_UP", u.name)
+	}
+	var data []byte
+	for b := m.Head; b != nil; b = b.Next {
+		data = append(data, b.B...)
+	}
+	if len(data) != m.Len {
+		u.run.fail("%s: a message of %d bytes has %d", u.name, m.Len, len(data))
+	}
+	u.read += m.Len
+	if err := u.in.piece(m.Stream, m.Unordered, m.PPID, data, m.EOR); err != nil {
+		u.run.fail("%w", err)
+	}
+}
+
+func (u *user) notified(n *ulpqueue.Notification) {
+	if n.Kind == ulpqueue.NotePartialAborted {
+		u.in.forget(chunk.StreamID(n.A), n.C == 1)
+		return
+	}
+	if fsm.Note(n.Kind) != fsm.NoteAssocChange {
+		return
+	}
+	switch fsm.AssocChange(n.A) {
+	case fsm.CommUp:
+		if u.up {
+			u.run.fail("%s: COMM_UP twice", u.name)
+		}
+		u.up = true
+	case fsm.Restarted:
+		u.run.fail("%s: restarted, and nobody did", u.name)
+	case fsm.ShutdownComplete:
+		if !u.up {
+			u.run.fail("%s: SHUTDOWN_COMP before COMM_UP", u.name)
+		}
+		u.final = true
+	default:
+		u.final = true
+	}
+}
+
+func (f *flow) forget(id chunk.StreamID, unordered bool) {
+	delete(f.fragment, fragmentKey{id, unordered})
+}
+
+func (u *user) finish(e sideeffects.End) {
+	u.ended, u.end = true, e
+	if !e.Ended {
+		u.run.fail("%s: ended without an end", u.name)
+	}
+	if !u.final && e.Change != fsm.Gone {
+		u.run.fail("%s: ended (%v) without a last notification", u.name, e.Change)
+	}
+}
+
+func (u *user) String() string {
+	switch {
+	case u.as == nil:
+		return u.name + ": no association"
+	case !u.ended:
+		return fmt.Sprintf("%s: %v", u.name, u.as.Status().State)
+	}
+	return fmt.Sprintf("%s: %v", u.name, &stack.EndError{End: u.end})
+}
