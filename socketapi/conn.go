@@ -238,5 +238,3 @@ func (c *Conn) Abort(reason string) error {
 	}
 	return nil
 }
-
-func (c *Conn) abort(reason []byte) { c.a.Abort(reason) }

@@ -137,7 +137,7 @@ func (h *Host) Close() error {
 		l.Close()
 	}
 	for c := range conns {
-		c.abort(nil)
+		c.Abort("")
 	}
 	return h.stack.Close()
 }

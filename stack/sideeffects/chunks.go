@@ -141,6 +141,9 @@ func (x *Executor) tagClass(tag chunk.VTag) fsm.TagClass {
 func (x *Executor) decodeInit(c chunk.Chunk) {
 	x.init.Decode(c)
 	x.ev.Init = &x.init
+	for i := range x.init.Addrs[:x.init.NAddrs] {
+		x.init.Addrs[i] = scoped(x.init.Addrs[i], x.in.Src)
+	}
 	if !x.live() || x.ev.ID != fsm.EvInit {
 		return
 	}

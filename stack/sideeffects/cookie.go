@@ -147,11 +147,11 @@ func (x *Executor) openCookie(b []byte) {
 		TieLocal: be.Uint32(b[36:]), TiePeer: be.Uint32(b[40:]),
 		PeerRwnd: be.Uint32(b[44:]), OutStreams: be.Uint16(b[48:]), InStreams: be.Uint16(b[50:]),
 		LocalPort: be.Uint16(b[52:]), PeerPort: be.Uint16(b[54:]), EncapPort: be.Uint16(b[56:]),
-		LocalAddr: readAddr(b[62:]), PeerAddr: readAddr(b[79:]),
+		LocalAddr: scoped(readAddr(b[62:]), x.in.Dst), PeerAddr: scoped(readAddr(b[79:]), x.in.Src),
 		Link: b[3], NAddrs: n,
 	}
 	for i := range c.Addrs[:n] {
-		c.Addrs[i] = readAddr(b[cookieFixed+17*i:])
+		c.Addrs[i] = scoped(readAddr(b[cookieFixed+17*i:]), x.in.Src)
 	}
 	hdr := &x.in.Header
 	if c.LocalPort != hdr.DstPort || c.PeerPort != hdr.SrcPort || c.LocalTag != hdr.VTag {
