@@ -499,6 +499,9 @@ func (m *model) ack(cum chunk.TSN, rwnd uint32, gaps map[chunk.TSN]bool, bad boo
 
 func (m *model) settle(i int, restart bool, now mono.Time) {
 	p := &m.paths[i]
+	if !slices.ContainsFunc(m.sent, func(c *mChunk) bool { return c.state == mSame && c.path == i }) {
+		p.fastNow = false
+	}
 	if m.earliest(i) == nil {
 		if !(m.waiting && m.probePath == i) {
 			p.T3 = 0

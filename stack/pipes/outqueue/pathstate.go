@@ -95,11 +95,14 @@ func (q *Queue) marks(r *record) *int {
 	return &q.at[r.path].nAlt
 }
 
-// settle brings first and T3-rtx of each path in line with what is in flight
-// after acknowledgements and marks.
+// settle brings first, T3-rtx and fastNow of each path in line with what is in
+// flight and marked after acknowledgements and marks.
 func (q *Queue) settle(now mono.Time) {
 	for i := range q.at {
 		a, p := &q.at[i], &q.paths.P[i]
+		if a.nSame == 0 {
+			a.fastNow = false // acknowledged before it went out
+		}
 		if a.n == 0 {
 			if !(q.probe.waiting && q.probe.path == tcb.PathID(i)) {
 				p.T3 = 0 // R-6.3.2-02
