@@ -181,7 +181,9 @@ func (ep *Endpoint) Associate(peers []netip.Addr, port, encapPort uint16, cfg *t
 	s.random(b[:])
 	sh := s.shards[int(b[0])%len(s.shards)]
 	a := newAssoc(sh, ep)
-	a.waker.Store(&wake)
+	if wake != nil {
+		a.waker.Store(&wake)
+	}
 	set := sideeffects.Settings{Config: cfg, Local: ep.cfg.Local}
 
 	sh.mu.Lock()

@@ -228,7 +228,6 @@ func (s *Stack) Stats() Stats {
 		BadChecksums: s.counters.badSum.Load(), BadPackets: s.counters.bad.Load(),
 		OutOfBlue: s.counters.blue.Load(), SendErrors: s.counters.sendErr.Load(),
 		PurityChecking: s.opts.Paranoid,
-		Buffers:        s.pools.Seg.InUse(),
 	}
 	for _, sh := range s.shards {
 		sh.mu.Lock()
@@ -238,8 +237,10 @@ func (s *Stack) Stats() Stats {
 		st.Contained += sh.x.Contained
 		st.Associations += len(sh.byTag)
 		st.RingFull += sh.ringFull
+		sh.x.FlushCache()
 		sh.mu.Unlock()
 	}
+	st.Buffers = s.pools.Seg.InUse()
 	return st
 }
 

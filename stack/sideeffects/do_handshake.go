@@ -5,6 +5,7 @@ import (
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
@@ -17,7 +18,10 @@ func (x *Executor) Prepare(a *Association, s Settings, id uint32, localPort, pee
 		OutStreams: s.Config.OutStreams, InStreams: s.Config.MaxInStreams,
 	}
 	if a.data == nil {
-		a.data = newPlane(s.Config, x.Pools)
+		if x.cache == nil {
+			x.cache = ulpqueue.NewCache(x.Pools.Seg, x.Pools.Nodes)
+		}
+		a.data = newPlane(s.Config, x.Pools, x.cache)
 	}
 }
 
@@ -193,7 +197,7 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 
 	x.beginReply(in.Tag)
 	b, mark := chunk.BeginInit(x.pk.Tail(), chunk.TypeInitAck, chunk.Init{
-		Tag: ck.LocalTag, ARwnd: max(uint32(cfg.RecvBuffer), chunk.MinARwnd),
+		Tag: ck.LocalTag, ARwnd: max(ulpqueue.InitialWindow(cfg), chunk.MinARwnd),
 		OS: ck.OutStreams, MIS: cfg.MaxInStreams, TSN: ck.LocalTSN,
 	})
 	if len(b) == 0 {

@@ -53,6 +53,7 @@ type Executor struct {
 	ctl   controls
 	pk    packet.Builder
 
+	cache     *ulpqueue.Cache
 	replyLost bool // there is no slot for the reply in hand
 	scratch   []byte
 }
@@ -207,6 +208,13 @@ func (x *Executor) TooBig(a *Association, dst netip.Addr, mtu int, now mono.Time
 	defer x.contain()
 	a.data.SetPathMTU(p, mtu, now)
 	x.finish()
+}
+
+// FlushCache gives free buffers that x keeps at hand back to the Pools.
+func (x *Executor) FlushCache() {
+	if x.cache != nil {
+		x.cache.Flush()
+	}
 }
 
 func (x *Executor) primitive(a *Association, id fsm.EventID, p tcb.PathID, now mono.Time) fsm.Result {

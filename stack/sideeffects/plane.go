@@ -28,10 +28,11 @@ type Plane struct {
 	immediate bool // the packet in hand asks for a SACK at once
 }
 
-func newPlane(cfg *tcb.Config, pools *Pools) *Plane {
+func newPlane(cfg *tcb.Config, pools *Pools, cache *ulpqueue.Cache) *Plane {
 	pl := &Plane{cfg: cfg, pools: pools}
 	pl.Paths.Active, pl.Paths.Retran = tcb.NoPath, tcb.NoPath
 	pl.Up.Init(cfg, pools.Seg, pools.Nodes, cfg.MaxInStreams)
+	pl.Up.UseCache(cache)
 	return pl
 }
 
@@ -144,10 +145,11 @@ func (pl *Plane) Ingest(run []byte, from tcb.PathID, now mono.Time) (o pipes.Out
 		}
 		pl.take(&d, &o)
 	}
-	if pl.Up.CumTSNAdvanced(pl.In.CumTSN())&ulpqueue.Violation != 0 {
+	r := pl.Up.CumTSNAdvanced(pl.In.CumTSN())
+	if r&ulpqueue.Violation != 0 {
 		o.Merge(pipes.Outcome{Bits: pipes.BadFragments, TSN: pl.In.CumTSN()})
 	}
-	if pl.Up.Ready() {
+	if r&ulpqueue.Delivered != 0 {
 		o.Bits |= pipes.Delivered
 	}
 	return o
@@ -159,6 +161,7 @@ func (pl *Plane) take(d *chunk.Data, o *pipes.Outcome) {
 		pl.In.Duplicate(d.TSN)
 		return
 	case inqueue.TooFar:
+		pl.immediate = true // the peer learns at once what it has to repeat
 		return
 	}
 	if uint16(d.Stream) >= pl.Up.InStreams() {
@@ -178,6 +181,8 @@ func (pl *Plane) take(d *chunk.Data, o *pipes.Outcome) {
 	r := pl.Up.Insert(*d)
 	if r&ulpqueue.Accepted != 0 {
 		pl.In.Accept(d.TSN)
+	} else {
+		pl.immediate = true
 	}
 	if r&ulpqueue.Violation != 0 {
 		o.Merge(pipes.Outcome{Bits: pipes.BadFragments, TSN: d.TSN})
