@@ -94,7 +94,7 @@ func TestUnconnected(t *testing.T) {
 }
 
 // With the link dead, set-up ends after Max.Init.Retransmits, at the time that
-// the timers say: R-5.1.3-10 and the back-off of section 6.3.3.
+// the timers say: R-4-04 and the back-off of section 6.3.3.
 func TestSetupGivesUpInTime(t *testing.T) {
 	tail := trace.NewTail(20)
 	n := NewNetwork(1)
