@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/gosctp/gosctp/internal/cli/demo"
+	"github.com/gosctp/gosctp/internal/cli/netcat"
 	"github.com/gosctp/gosctp/internal/cli/outcome"
 	"github.com/spf13/cobra"
 )
@@ -85,7 +86,7 @@ Start with "sctp demo", or "sctp check" if that does not work.`,
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(demo.Command())
+	root.AddCommand(demo.Command(), netcat.Listen(), netcat.Connect())
 	return root
 }
 
