@@ -164,7 +164,9 @@ func (q *Queue) Push(m Message, _ mono.Time) bool {
 	} else {
 		e = new(message)
 	}
-	e.Message = m
+	// Field by field, from registers: a copy by way of the stack stalls.
+	e.Buf, e.PPID, e.Context, e.Stream = m.Buf, m.PPID, m.Context, m.Stream
+	e.Unordered, e.Immediate, e.NoDelay = m.Unordered, m.Immediate, m.NoDelay
 	q.enqueue(e)
 	q.buffered += len(m.Buf.B) + MessageOverhead
 	return true
