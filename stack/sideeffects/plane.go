@@ -171,6 +171,9 @@ func (pl *Plane) take(d *chunk.Data, o *pipes.Outcome) {
 		return
 	}
 	if !pl.Up.Room(len(d.Payload)) {
+		if pl.Up.Ready() {
+			o.Bits |= pipes.Delivered // a partial delivery may have begun
+		}
 		// What fills a gap is worth more than what lies beyond it.
 		if !d.TSN.Less(pl.In.Highest()) ||
 			!pl.Up.RenegeFor(len(d.Payload), d.TSN, pl.In.Renege) {
