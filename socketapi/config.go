@@ -125,7 +125,7 @@ func (c *Config) Validate() error {
 	size("RecvBuffer", c.RecvBuffer, minBuffer, maxBuffer)
 	size("PathMTU", c.PathMTU, minPathMTU, 65535)
 	size("MaxSegment", c.MaxSegment, 4, 65535)
-	size("PartialDeliveryPoint", c.PartialDeliveryPoint, 1, t.RecvBuffer)
+	size("PartialDeliveryPoint", c.PartialDeliveryPoint, 1, min(t.RecvBuffer, maxBuffer))
 	if c.Backlog < 0 {
 		bad("Backlog is negative")
 	}

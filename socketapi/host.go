@@ -79,6 +79,8 @@ type Host struct {
 	udp   *udpLinks // nil but with UDP on ports to be chosen
 	log   *slog.Logger
 
+	udpPort uint16 // with UDP on a port that was chosen
+
 	mu        sync.Mutex
 	closed    bool
 	conns     map[*Conn]struct{}
@@ -117,6 +119,19 @@ func (h *Host) Why() string { return h.why }
 
 // Addrs lists the addresses that the host can be reached at.
 func (h *Host) Addrs() ([]netip.Addr, error) { return h.stack.Addrs() }
+
+// UDPPort returns the UDP port that the host receives at, 0 if it has none.
+func (h *Host) UDPPort() uint16 {
+	if h.udp == nil {
+		return h.udpPort
+	}
+	for _, l := range []*lateLink{h.udp.server, h.udp.client} {
+		if u := l.get(); u != nil {
+			return u.Port()
+		}
+	}
+	return 0
+}
 
 // Err returns why a link failed, nil if all work.
 func (h *Host) Err() error { return h.stack.Err() }

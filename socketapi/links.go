@@ -67,6 +67,7 @@ func (h *Host) openUDP(cfg UDPConfig) ([]transport.Link, error) {
 		if err != nil {
 			return nil, err
 		}
+		h.udpPort = l.Port()
 		return []transport.Link{l}, nil
 	}
 	u := &udpLinks{}
