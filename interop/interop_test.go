@@ -40,6 +40,14 @@ func TestInterop(t *testing.T) {
 	runAll(t, all)
 }
 
+// Packets with a bad checksum for the ports of a live association: tshark sees
+// each of them, and ours lets none of them disturb it.
+func TestPlantedPackets(t *testing.T) {
+	r := run{client: ours, server: usrsctp, transport: "raw", end: "shutdown", ender: "client", plant: 20}
+	t.Parallel()
+	r.do(t)
+}
+
 // ends returns the run with each way to end it.
 func (r run) ends() (out []run) {
 	for _, r.end = range []string{"shutdown", "abort"} {

@@ -22,6 +22,7 @@ type run struct {
 	impaired       bool
 	end            string // shutdown or abort
 	ender          string // client, server or both
+	plant          int    // packets with a bad checksum to send to the client meanwhile
 }
 
 func (r run) String() string {
@@ -33,8 +34,9 @@ func (r run) String() string {
 }
 
 const (
-	port    = 5000
-	maxSize = 100 << 10
+	port       = 5000
+	clientPort = 5001 // where it has to be known
+	maxSize    = 100 << 10
 )
 
 // impairment is the bad link's, in each direction.
@@ -97,7 +99,17 @@ func (r run) do(t *testing.T) {
 	if r.client.anyUDP {
 		argv = append(argv, "--udp-port", "0")
 	}
+	if r.plant > 0 {
+		argv = append(argv, "--local-port", fmt.Sprint(clientPort))
+	}
 	client := start(t, s.client, argv)
+	for i := range r.plant {
+		bad := lab.Sealed(port, clientPort, uint32(i), 0, 3, 0, 20, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 'e', 'v', 'i', 'l')
+		bad[len(bad)-1]++
+		if err := s.other.SendRaw(s.clientAddr, bad); err != nil {
+			t.Fatal(err)
+		}
+	}
 	cr, cerr := client.Result(r.deadline() + 5*time.Second)
 	sr, serr := server.Result(10 * time.Second)
 	client.Close()
@@ -269,12 +281,11 @@ func (r run) checkCapture(t *testing.T, file string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, f := range d.Flaws {
-		if i == 10 {
-			t.Errorf("and %d more", len(d.Flaws)-i)
-			break
+	if len(d.Flaws) != r.plant {
+		t.Errorf("tshark has something against %d packets, %d bad ones were planted", len(d.Flaws), r.plant)
+		for _, f := range d.Flaws[:min(10, len(d.Flaws))] {
+			t.Errorf("frame %d: %s", f.Frame, f.What)
 		}
-		t.Errorf("tshark: frame %d: %s", f.Frame, f.What)
 	}
 	want := []int{chunkInit, chunkInitAck, chunkCookieEcho, chunkCookieAck, chunkData}
 	if r.end == "abort" {

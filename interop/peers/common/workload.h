@@ -1,7 +1,8 @@
 /*
  * The workload: which messages a side sends, derived from a seed, so that the
  * receiver knows every byte it has to see. The Go package workload is the same
- * in Go and says what each rule is for; a test holds the two together.
+ * in Go and says what each rule is for; each run with a peer of either kind
+ * holds the two together.
  */
 #ifndef WORKLOAD_H
 #define WORKLOAD_H

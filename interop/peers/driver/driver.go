@@ -245,14 +245,15 @@ func (p *peer) send(a Assoc) {
 	}
 }
 
-// refused ends the run if a call failed, unless the association had ended.
+// refused is called when a call was refused. That is no fault if the other side
+// was first with the end, which is about to be reported then.
 func (p *peer) refused(what string, err error) {
 	if err == nil {
 		return
 	}
 	select {
 	case <-p.ended:
-	case <-time.After(time.Second): // the end may be about to be reported
+	case <-time.After(10 * time.Second):
 		p.mu.Lock()
 		p.fail(what + ": " + err.Error())
 		p.mu.Unlock()

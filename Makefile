@@ -1,0 +1,52 @@
+# `make test` is the one test command. As root on Debian it installs what it
+# needs; as an ordinary user it runs what is possible and says what it skipped.
+
+FUZZTIME ?= 30s
+SEEDS    ?= 200
+BENCH    ?= .
+CITEST   := go -C tools run ./citest
+
+.PHONY: all build test lint race cross interop interop-full fuzz explore sim bench docs
+
+all: test
+
+build:
+	go build -o bin/ ./cmd/...
+
+test:
+	$(CITEST)
+
+lint:
+	$(CITEST) -only gofmt,vet,staticcheck,tidy
+
+race:
+	go test -race -shuffle=on ./...
+
+cross:
+	$(CITEST) -only cross
+
+interop:
+	$(CITEST) -only setup,interop
+
+# Hours, not minutes: 10,000 messages in each direction of each run.
+interop-full:
+	$(CITEST) -only setup
+	cd interop && go test -count=1 -timeout 6h -parallel 4 . -messages 10000
+
+fuzz:
+	@go list -f '{{.Dir}}' ./... | while read dir; do \
+		for f in $$(grep -ohE '^func Fuzz[A-Za-z0-9_]+' $$dir/*_test.go 2>/dev/null | cut -c6-); do \
+			echo "== $$f in $$dir"; \
+			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir || exit 1; \
+		done; \
+	done
+
+sim:
+	go test -count=1 -timeout 6h -run TestSeeds ./sim -sim.seeds=$(SEEDS)
+
+bench:
+	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
+
+# What is generated from the code; the tests fail when it is out of date.
+docs:
+	go test -count=1 -run StateTable ./stack/fsm -update
