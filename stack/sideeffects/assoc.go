@@ -200,6 +200,7 @@ type DataPlane interface {
 	Consumed(n int) bool
 	Empty() bool // nothing queued or in flight
 	SetDraining(on bool)
+	Trim()  // give memory back that is kept for speed
 	Close() // drop what cannot be sent or completed any more
 
 	// For flush: which path has data to send, what goes into its packet, and
@@ -207,6 +208,8 @@ type DataPlane interface {
 	BeginFlush(now mono.Time)
 	Next(now mono.Time) (tcb.PathID, bool)
 	Fill(p tcb.PathID, b *packet.Builder, now mono.Time) int
+	PacketSize(p tcb.PathID) int // most that the next packet may need
+	FirstSize(p tcb.PathID) int  // of the DATA chunk that Fill would put first; 0: none
 	SackDue() bool
 	SackPending() bool
 	SackTo() tcb.PathID

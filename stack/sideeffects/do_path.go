@@ -51,4 +51,7 @@ func (x *Executor) heartbeat(c *fsm.Command) {
 	pc.HBOut = true
 	pc.Nonce = uint64(c.A)<<32 | uint64(c.B)
 	x.ctl.add(c, c.Path)
+	if x.ev.ID == fsm.EvTimeoutHeartbeat {
+		x.a.data.Trim() // the association is idle
+	}
 }

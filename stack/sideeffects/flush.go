@@ -47,8 +47,6 @@ func once(c *fsm.Command) bool {
 	return false
 }
 
-const maxPacket = 65535
-
 // flush sends what there is: control chunks first, then a SACK, then DATA, as
 // much in each packet as fits.
 func (x *Executor) flush() {
@@ -57,14 +55,14 @@ func (x *Executor) flush() {
 	if data {
 		a.data.BeginFlush(x.now)
 	}
-	room := 0
 	for {
 		p, ok := x.nextPath(data)
 		if !ok || int(p) >= len(a.dests) {
 			break
 		}
 		mtu := a.data.PathMTU(p)
-		buf := x.Host.Slot(max(mtu, room))
+		// A chunk that was made for a larger path MTU goes as it is.
+		buf := x.Host.Slot(max(mtu, a.data.PacketSize(p)))
 		if buf == nil {
 			a.blocked = true
 			break
@@ -82,14 +80,8 @@ func (x *Executor) flush() {
 			}
 		}
 		if x.pk.Empty() {
-			if room > 0 || !data {
-				break
-			}
-			// A chunk that was made for a larger path MTU goes as it is.
-			room = maxPacket
-			continue
+			break
 		}
-		room = 0
 		to := a.dests[p].to
 		to.Fragment = x.pk.Oversize()
 		pkt := x.pk.Finish()
@@ -126,14 +118,17 @@ func (x *Executor) sackPath() tcb.PathID {
 	return active
 }
 
-// putSack adds the SACK if it is due, or may ride with DATA to the same path.
+// putSack adds the SACK if it is due, or rides with DATA to the same path
+// without costing it a packet.
 func (x *Executor) putSack(p tcb.PathID, data bool) {
 	d := x.a.data
 	if x.a.tcb.State < tcb.Established || !d.SackPending() || p != x.sackPath() {
 		return
 	}
-	if !d.SackDue() && x.pk.Empty() && !data {
-		return
+	if !d.SackDue() && data {
+		if n := d.FirstSize(p); n > 0 && n+chunk.SackHeaderLen > x.pk.Room() {
+			return
+		}
 	}
 	x.pk.Commit(d.AppendSack(x.pk.Tail(), x.pk.Room()))
 }

@@ -321,6 +321,24 @@ func (pl *Plane) Fill(p tcb.PathID, b *packet.Builder, now mono.Time) int {
 	return pl.Out.Fill(p, b, now)
 }
 
+// PacketSize implements DataPlane.
+func (pl *Plane) PacketSize(p tcb.PathID) int {
+	if !pl.sending {
+		return 0
+	}
+	return pl.Out.PacketSize(p)
+}
+
+// FirstSize implements DataPlane.
+func (pl *Plane) FirstSize(p tcb.PathID) int { return pl.Out.FirstSize(p) }
+
+// Trim implements DataPlane.
+func (pl *Plane) Trim() {
+	if pl.sending {
+		pl.Out.Trim()
+	}
+}
+
 // SackDue implements DataPlane.
 func (pl *Plane) SackDue() bool { return pl.receiving && pl.In.Due() }
 

@@ -84,6 +84,28 @@ func (q *Queue) PacketSize(id tcb.PathID) int {
 	return n
 }
 
+// FirstSize returns the size of the DATA chunk that Fill would put first into a
+// packet for path id, 0 if there is none.
+func (q *Queue) FirstSize(id tcb.PathID) int {
+	if q.nRtx > 0 {
+		for t := q.nextSet(q.rtx, q.cum+1, q.next); t != q.next; t = q.nextSet(q.rtx, t+1, q.next) {
+			if r := q.rec(t); q.target(r) == id {
+				return r.size()
+			}
+		}
+		return 0
+	}
+	m := q.head()
+	if m == nil || id != q.paths.Active {
+		return 0
+	}
+	rest := len(m.Buf.B) - m.off
+	if rest > q.frag {
+		rest = q.frag / 4 // a fragment may be shorter
+	}
+	return chunk.DataHeaderLen + chunk.Padded(rest)
+}
+
 // target returns the path on which r, which is marked, goes again.
 func (q *Queue) target(r *record) tcb.PathID {
 	if r.state == rtxAlt {
