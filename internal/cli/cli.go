@@ -14,6 +14,7 @@ import (
 	"github.com/gosctp/gosctp/internal/cli/demo"
 	"github.com/gosctp/gosctp/internal/cli/netcat"
 	"github.com/gosctp/gosctp/internal/cli/outcome"
+	"github.com/gosctp/gosctp/internal/cli/perf"
 	"github.com/spf13/cobra"
 )
 
@@ -86,7 +87,7 @@ Start with "sctp demo", or "sctp check" if that does not work.`,
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(demo.Command(), netcat.Listen(), netcat.Connect())
+	root.AddCommand(demo.Command(), netcat.Listen(), netcat.Connect(), perf.Command())
 	return root
 }
 
