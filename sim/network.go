@@ -31,6 +31,9 @@ type Network struct {
 
 	// Tap, if set, sees each packet as it is sent and as it arrives.
 	Tap func(Packet)
+	// Drop, if set, says which packets are lost, beside those that chance
+	// loses.
+	Drop func(Packet) bool
 }
 
 // Packet is an SCTP packet that a Tap sees. Data is valid during the call only.
@@ -117,7 +120,11 @@ func (n *Network) Soon(f func()) { n.ready = append(n.ready, f) }
 // send puts a packet of h on its wire.
 func (n *Network) send(h *Host, src, dst netip.Addr, data []byte, fragment bool) {
 	n.sent++
-	n.record(Packet{At: n.clock.now, Src: src, Dst: dst, Data: data})
+	sent := Packet{At: n.clock.now, Src: src, Dst: dst, Data: data}
+	n.record(sent)
+	if n.Drop != nil && n.Drop(sent) {
+		return
+	}
 	wire := n.wires[route{src, dst}]
 	p := impair.Packet{Data: append([]byte(nil), data...), Size: len(data) + overhead(dst), MayFragment: fragment}
 	for _, d := range wire.Send(nil, p, n.clock.now) {

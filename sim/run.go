@@ -29,8 +29,9 @@ type Result struct {
 
 // Options are for looking at a run; the zero value is for many runs.
 type Options struct {
-	Trace io.Writer    // every step, as a line
-	Tap   func(Packet) // every packet
+	Trace io.Writer         // every step, as a line
+	Tap   func(Packet)      // every packet
+	Drop  func(Packet) bool // packets to lose, as Network.Drop
 }
 
 // Limits of a run: virtual time, and things that happen.
@@ -69,7 +70,7 @@ const (
 // Run plays a scenario and checks that what must hold did.
 func Run(seed uint64, s Scenario, o Options) (res Result) {
 	r := &run{net: NewNetwork(seed), s: s, listen: make(map[*Host]*stack.Endpoint)}
-	r.net.Tap = o.Tap
+	r.net.Tap, r.net.Drop = o.Tap, o.Drop
 	tail := trace.NewTail(60)
 	var w io.Writer = tail
 	if o.Trace != nil {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/gosctp/gosctp/internal/cli/pcapng"
 )
 
 var (
@@ -23,6 +25,32 @@ func TestSeeds(t *testing.T) {
 		if *verbose {
 			o.Trace = os.Stdout
 			o.Tap = func(p Packet) { fmt.Println(p) }
+		}
+		if *withPcap != "" {
+			f, err := os.Create(*withPcap)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			w, err := pcapng.New(f, "gosctp sim")
+			if err != nil {
+				t.Fatal(err)
+			}
+			print := o.Tap
+			o.Tap = func(p Packet) {
+				if print != nil {
+					print(p)
+				}
+				// Lost packets are of interest too, so what counts is the sender.
+				if !p.Arrived {
+					w.Write(pcapng.Packet{Time: time.Unix(0, int64(p.At)), Src: p.Src, Dst: p.Dst, Data: p.Data})
+				}
+			}
+			defer func() {
+				if err := w.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
 		}
 		s := Random(seed)
 		t.Logf("scenario: %+v", s)
