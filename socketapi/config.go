@@ -41,9 +41,12 @@ type Config struct {
 	HeartbeatInterval time.Duration
 	// SackDelay (200 ms) is how long an acknowledgement may wait, at most
 	// 500 ms; SackFreq (2) for how many packets. Negative SackDelay, or
-	// SackFreq 1, acknowledges each packet at once.
+	// SackFreq 1, acknowledges each packet at once. SackBatch (4) is how many
+	// packets that arrived in one batch a SACK may acknowledge; 1 means that
+	// batches are nothing special, as RFC 9260 section 6.2 has it.
 	SackDelay time.Duration
 	SackFreq  int
+	SackBatch int
 	// MaxBurst is how many packets of new data go out at once (4); negative
 	// means no limit.
 	MaxBurst int
@@ -116,6 +119,9 @@ func (c *Config) Validate() error {
 	if c.SackFreq < 0 {
 		bad("SackFreq is negative")
 	}
+	if c.SackBatch < 0 {
+		bad("SackBatch is negative")
+	}
 	size := func(name string, n, min, max int) {
 		if n != 0 && (n < min || n > max) {
 			bad("%s %d is not within %d and %d", name, n, min, max)
@@ -171,8 +177,9 @@ func (c *Config) tcb() *tcb.Config {
 	duration(&t.HBInterval, c.HeartbeatInterval)
 	duration(&t.SackDelay, c.SackDelay)
 	count(&t.SackFreq, c.SackFreq)
+	count(&t.SackBatch, c.SackBatch)
 	if t.SackDelay == 0 {
-		t.SackFreq = 1
+		t.SackFreq, t.SackBatch = 1, 1
 	}
 	count(&t.MaxBurst, c.MaxBurst)
 	duration(&t.ValidCookieLife, c.CookieLife)

@@ -28,6 +28,7 @@ type Assoc struct {
 	heapAt    int
 	isBlocked bool
 	waking    bool
+	owing     bool // in the shard's list of the same name
 	gone      bool
 	onRelease func() // called once after the lock is free
 

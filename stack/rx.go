@@ -49,6 +49,7 @@ func (s *Stack) Input(i int, slots []transport.RxSlot, now mono.Time) {
 			s.icmp(&slots[j], now)
 			continue
 		}
+		b.more = j+1 < len(slots)
 		b.packet(i, &slots[j])
 	}
 	b.hold(nil)
@@ -60,6 +61,7 @@ type rxRun struct {
 	stack *Stack
 	now   mono.Time
 	held  *shard
+	more  bool // the batch goes on after this packet
 	in    sideeffects.Datagram
 }
 
@@ -68,6 +70,7 @@ func (b *rxRun) hold(sh *shard) {
 		return
 	}
 	if b.held != nil {
+		b.held.acknowledge(b.now)
 		b.held.release()
 	}
 	b.held = sh
@@ -121,8 +124,14 @@ func byTuple(h chunk.Header, p []byte) bool {
 
 func (b *rxRun) deliver(sh *shard, a *Assoc) {
 	sh.current = a
+	sh.x.More = b.more
 	sh.x.Packet(&a.a, nil, &b.in, b.now)
+	sh.x.More = false
 	sh.settle(a)
+	if b.more && !a.owing && a.a.OwesSack() {
+		a.owing = true
+		sh.owing = append(sh.owing, a)
+	}
 }
 
 // slow finds the association by endpoint and addresses, or the endpoint alone.

@@ -29,6 +29,8 @@ type shard struct {
 	current  *Assoc   // whose packets are being built
 	wakes    []*Assoc // users to wake when the lock is free
 
+	owing []*Assoc // a SACK, at the end of the batch
+
 	creating *Endpoint // takes the association that a COOKIE ECHO creates
 	created  *Assoc
 
@@ -172,6 +174,20 @@ func (sh *shard) resume(now mono.Time) {
 			sh.settle(a)
 		}
 	}
+}
+
+// acknowledge sends the SACKs that waited for the end of a batch.
+func (sh *shard) acknowledge(now mono.Time) {
+	for i, a := range sh.owing {
+		sh.owing[i] = nil
+		a.owing = false
+		if a.a.OwesSack() {
+			sh.current = a
+			sh.x.Resume(&a.a, now)
+			sh.settle(a)
+		}
+	}
+	sh.owing = sh.owing[:0]
 }
 
 // abandon ends what is left when the stack closes.

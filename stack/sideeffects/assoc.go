@@ -107,6 +107,11 @@ func (a *Association) Blocked() bool {
 	return b
 }
 
+// OwesSack reports whether a SACK waits for the end of the batch.
+func (a *Association) OwesSack() bool {
+	return a.tcb.State != tcb.Closed && a.data.SackDue()
+}
+
 // pathOf returns the path of a peer address.
 func (a *Association) pathOf(addr netip.Addr) tcb.PathID {
 	for i := range a.dests {
@@ -211,6 +216,7 @@ type DataPlane interface {
 	PacketSize(p tcb.PathID) int // most that the next packet may need
 	FirstSize(p tcb.PathID) int  // of the DATA chunk that Fill would put first; 0: none
 	SackDue() bool
+	SackDueNow() bool // due although more packets follow in the batch
 	SackPending() bool
 	SackTo() tcb.PathID
 	AppendSack(b []byte, room int) []byte

@@ -14,16 +14,18 @@ import (
 // chunks, is one event.
 func (x *Executor) chunks() {
 	x.cur.Reset(x.in.Packet)
-	abortInside := x.a == nil && holdsAbort(x.in.Packet)
+	rule := fsm.NumEvents
+	if x.a == nil {
+		rule = blueRule(x.in.Packet)
+	}
 	for {
 		it, ok := x.cur.Next()
 		if !ok {
 			return
 		}
 		x.chunkEvent(&it)
-		if abortInside {
-			// RFC 9260 section 8.4 rule 2 comes before all others.
-			x.ev.ID = fsm.EvAbort
+		if rule != fsm.NumEvents {
+			x.ev.ID = rule
 		}
 		if x.ev.Tag&fsm.TagOwn != 0 && x.ev.Path != tcb.NoPath {
 			// RFC 6951 section 5.4: the peer's UDP port may change.
@@ -36,17 +38,43 @@ func (x *Executor) chunks() {
 	}
 }
 
-func holdsAbort(packet []byte) bool {
+// blueRule looks through a packet for no association and returns the event
+// whose rule of RFC 9260 section 8.4 comes first, wherever its chunk stands;
+// NumEvents if the first chunk decides.
+func blueRule(packet []byte) fsm.EventID {
+	rule := fsm.NumEvents
+	setup := false // rules 3 and 4 hold: only rule 2 comes before
+	first := true
 	w := chunk.Walk(packet[chunk.HeaderLen:])
 	for {
 		c, ok := w.Next()
 		if !ok {
-			return false
+			break
 		}
-		if c.Type() == chunk.TypeAbort {
-			return true
+		switch c.Type() {
+		case chunk.TypeAbort:
+			return fsm.EvAbort
+		case chunk.TypeInit, chunk.TypeCookieEcho:
+			setup = setup || first
+		case chunk.TypeShutdownAck:
+			rule = fsm.EvShutdownAck
+		case chunk.TypeShutdownComplete, chunk.TypeCookieAck:
+			if rule == fsm.NumEvents {
+				rule = fsm.EvShutdownComplete // rules 6 and 7: silence
+			}
+		case chunk.TypeError:
+			if causes, e := chunk.ParseError(c); e == chunk.ErrNone && rule == fsm.NumEvents {
+				if _, stale := causes.Find(chunk.CauseStaleCookie); stale {
+					rule = fsm.EvShutdownComplete
+				}
+			}
 		}
+		first = false
 	}
+	if setup {
+		return fsm.NumEvents
+	}
+	return rule
 }
 
 // chunkEvent prepares the event for an item, its contents decoded.

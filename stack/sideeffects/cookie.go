@@ -157,6 +157,9 @@ func (x *Executor) openCookie(b []byte) {
 	if c.LocalPort != hdr.DstPort || c.PeerPort != hdr.SrcPort || c.LocalTag != hdr.VTag {
 		return
 	}
+	if x.a == nil && x.ep != nil && len(x.ep.Cfg.Local) > 0 && !contains(x.ep.Cfg.Local, c.LocalAddr) {
+		return // another endpoint on the same port made it
+	}
 	*f = fsm.CookieFacts{
 		Valid: true, LocalTag: c.LocalTag, PeerTag: c.PeerTag,
 		TieLocal: c.TieLocal, TiePeer: c.TiePeer,

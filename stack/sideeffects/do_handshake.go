@@ -70,6 +70,15 @@ func (x *Executor) adoptInit() {
 	a.data.StartRecv(t.PeerTSN, t.InStreams)
 }
 
+// stale goes back to where nothing is known of the peer, for another INIT.
+func (x *Executor) stale(c *fsm.Command) {
+	t := &x.a.tcb
+	t.StaleRetries++
+	t.CookieLifetime = c.A
+	t.PeerTag, t.TiePeer = 0, 0
+	t.CtlSent = x.now
+}
+
 func (x *Executor) tie() uint32 {
 	var b [4]byte
 	x.Host.Entropy(b[:])
@@ -215,7 +224,10 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 	}
 	init := chunk.Chunk(x.bytes(nil, x.ev.Span))
 	for _, s := range in.Unknown[:in.NUnknown] {
-		b = chunk.AppendUnrecognizedParam(b, chunk.Param(s.Of(init)))
+		// What does not fit is not reported: the handshake matters more.
+		if p := chunk.Param(s.Of(init)); len(b)+chunk.ParamHeaderLen+chunk.Padded(len(p)) <= x.pk.Room() {
+			b = chunk.AppendUnrecognizedParam(b, p)
+		}
 	}
 	x.pk.Commit(chunk.End(b, mark))
 	x.emitReply()

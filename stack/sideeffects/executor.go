@@ -24,6 +24,11 @@ type Executor struct {
 	// Contained counts the panics that cost one association instead of all.
 	Contained uint64
 
+	// More tells that more packets of a batch follow: SACKs that are not
+	// urgent wait, and Association.OwesSack says for which Resume is to be
+	// called at its end.
+	More bool
+
 	// Trace, if set, sees every step.
 	Trace Tracer
 	// Paranoid runs every state function twice and compares; a difference is

@@ -62,7 +62,7 @@ func (x *Executor) flush() {
 		}
 		mtu := a.data.PathMTU(p)
 		// A chunk that was made for a larger path MTU goes as it is.
-		buf := x.Host.Slot(max(mtu, a.data.PacketSize(p)))
+		buf := x.Host.Slot(max(mtu, a.data.PacketSize(p), x.controlSize(p)))
 		if buf == nil {
 			a.blocked = true
 			break
@@ -98,13 +98,22 @@ func (x *Executor) nextPath(data bool) (tcb.PathID, bool) {
 	if p, ok := x.ctl.next(); ok {
 		return p, true
 	}
-	if a.data.SackDue() {
+	if x.sackDue() {
 		return x.sackPath(), true
 	}
 	if data {
 		return a.data.Next(x.now)
 	}
 	return tcb.NoPath, false
+}
+
+// sackDue reports whether a SACK goes now; one that is due only by the number
+// of packets waits for more of the batch.
+func (x *Executor) sackDue() bool {
+	if x.More {
+		return x.a.data.SackDueNow()
+	}
+	return x.a.data.SackDue()
 }
 
 // sackPath is where a SACK goes: to where the DATA came from (RFC 9260 section
@@ -125,7 +134,7 @@ func (x *Executor) putSack(p tcb.PathID, data bool) {
 	if x.a.tcb.State < tcb.Established || !d.SackPending() || p != x.sackPath() {
 		return
 	}
-	if !d.SackDue() && data {
+	if !x.sackDue() && data {
 		if n := d.FirstSize(p); n > 0 && n+chunk.SackHeaderLen > x.pk.Room() {
 			return
 		}
@@ -172,6 +181,28 @@ func (x *Executor) putControls(p tcb.PathID) (alone bool) {
 		}
 	}
 	return false
+}
+
+// controlSize is how large a packet must be for the next control chunk to path
+// p, where the peer has decided that: its cookie and what its HEARTBEAT says.
+func (x *Executor) controlSize(p tcb.PathID) int {
+	for i := 0; i < x.ctl.n; i++ {
+		e := &x.ctl.buf[i]
+		if e.sent || e.path != p {
+			continue
+		}
+		n := 0
+		if e.cmd.Verb == fsm.CmdSend {
+			switch e.cmd.Kind {
+			case chunk.TypeCookieEcho:
+				n = len(x.a.cookie)
+			case chunk.TypeHeartbeatAck:
+				n = int(e.cmd.Span.Len)
+			}
+		}
+		return chunk.HeaderLen + chunk.ChunkHeaderLen + chunk.Padded(n)
+	}
+	return 0
 }
 
 func (x *Executor) appendControl(b []byte, c *fsm.Command, p tcb.PathID) []byte {

@@ -92,8 +92,7 @@ func (x *Executor) interpret() {
 		case fsm.CmdCtlPath:
 			x.a.tcb.CtlPath = c.Path
 		case fsm.CmdStale:
-			x.a.tcb.StaleRetries++
-			x.a.tcb.CookieLifetime = c.A
+			x.stale(c)
 
 		case fsm.CmdNotify:
 			x.notify(c)

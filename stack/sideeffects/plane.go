@@ -342,6 +342,9 @@ func (pl *Plane) Trim() {
 // SackDue implements DataPlane.
 func (pl *Plane) SackDue() bool { return pl.receiving && pl.In.Due() }
 
+// SackDueNow implements DataPlane.
+func (pl *Plane) SackDueNow() bool { return pl.receiving && pl.In.DueNow() }
+
 // SackPending implements DataPlane.
 func (pl *Plane) SackPending() bool { return pl.receiving && pl.In.Pending() }
 

@@ -34,11 +34,10 @@ func (q *Queue) DataPacket(now mono.Time, from tcb.PathID, immediate bool) {
 // Due reports whether a SACK should go out now.
 func (q *Queue) Due() bool { return q.due }
 
-// DueNow reports whether a SACK should go out now for another reason than
-// the number of packets. Who processes several packets of an association in
-// one go, and wants to answer them with one SACK, asks DueNow after each of
-// them and Due after the last.
-func (q *Queue) DueNow() bool { return q.urgent }
+// DueNow reports whether a SACK should go out although more packets follow in
+// the batch in hand: for another reason than the number of packets, or because
+// there are enough of them.
+func (q *Queue) DueNow() bool { return q.urgent || q.due && q.packets >= q.cfg.SackBatch }
 
 // Deadline returns when TimerFired is to be called, zero for never.
 func (q *Queue) Deadline() mono.Time { return q.deadline }
