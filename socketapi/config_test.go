@@ -101,7 +101,7 @@ func TestConfigValidate(t *testing.T) {
 		}
 	}
 	err := all.Validate()
-	if n := strings.Count(err.Error(), "\n"); n != 11 {
+	if n := strings.Count(err.Error(), "\n"); n != 12 {
 		t.Errorf("%d problems:\n%v", n+1, err)
 	}
 }
