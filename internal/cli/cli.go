@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/gosctp/gosctp/internal/cli/check"
 	"github.com/gosctp/gosctp/internal/cli/demo"
 	"github.com/gosctp/gosctp/internal/cli/netcat"
 	"github.com/gosctp/gosctp/internal/cli/outcome"
@@ -87,7 +88,7 @@ Start with "sctp demo", or "sctp check" if that does not work.`,
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(demo.Command(), netcat.Listen(), netcat.Connect(), perf.Command())
+	root.AddCommand(demo.Command(), netcat.Listen(), netcat.Connect(), perf.Command(), check.Command())
 	return root
 }
 

@@ -50,7 +50,7 @@ func openWire(o *Options) (*wire, error) {
 		if uerr != nil {
 			return nil, fmt.Errorf("neither raw IP nor UDP can be used: %w; %w", err, uerr)
 		}
-		u.why = "no raw IP: " + err.Error()
+		u.why = "no raw IP: " + outcome.Brief(err)
 		return u, nil
 	case "rawip", "rawip6":
 		w, err := openRaw(o.Transport == "rawip6")

@@ -67,7 +67,7 @@ func Advice(err error) string {
 	case is(transport.ErrKernelSCTP):
 		return "`sctp check` says more about this host; --transport udp works beside the kernel's SCTP, if the peer takes UDP encapsulation."
 	case is(transport.ErrPrivilege):
-		return "Run as root, or give the program the capability: setcap cap_net_raw+ep PROGRAM. Without privilege: --transport udp, if the peer takes UDP encapsulation."
+		return "Without privilege: --transport udp, if the peer takes UDP encapsulation. `sctp check` says what works on this host."
 	case is(syscall.ECONNREFUSED):
 		return "The host is there, but nobody listens on that port, or it took no more associations."
 	case is(syscall.ECONNRESET):
@@ -84,4 +84,15 @@ func Advice(err error) string {
 		return "The local address must be one of this host's: see `ip address`."
 	}
 	return ""
+}
+
+// Brief says in a few words why raw IP cannot be had.
+func Brief(err error) string {
+	switch {
+	case errors.Is(err, transport.ErrPrivilege):
+		return "this process lacks CAP_NET_RAW"
+	case errors.Is(err, transport.ErrKernelSCTP):
+		return "the kernel's own SCTP is loaded"
+	}
+	return err.Error()
 }

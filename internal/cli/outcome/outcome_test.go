@@ -31,12 +31,15 @@ func TestAdviceNamesTheCause(t *testing.T) {
 		want string
 	}{
 		{syscall.ECONNREFUSED, "nobody listens"}, {syscall.ETIMEDOUT, "firewalls"},
-		{transport.ErrPrivilege, "cap_net_raw"}, {transport.ErrKernelSCTP, "sctp check"},
+		{transport.ErrPrivilege, "--transport udp"}, {transport.ErrKernelSCTP, "sctp check"},
 		{transport.ErrPortInUse, "port"}, {syscall.ENETUNREACH, "route"}, {syscall.EADDRNOTAVAIL, "local address"},
 	} {
 		if got := Advice(fmt.Errorf("dial: %w", tc.err)); !strings.Contains(got, tc.want) {
 			t.Errorf("%v: %q does not say %q", tc.err, got, tc.want)
 		}
+	}
+	if got := Brief(fmt.Errorf("open: %w: long story", transport.ErrPrivilege)); got != "this process lacks CAP_NET_RAW" {
+		t.Errorf("in brief: %q", got)
 	}
 	if got := Advice(errors.New("x")); got != "" {
 		t.Errorf("advice about nothing: %q", got)
