@@ -30,10 +30,10 @@ type Assoc struct {
 	waking    bool
 	owing     bool // in the shard's list of the same name
 	gone      bool
-	onRelease func() // called once after the lock is free
 
-	pending atomic.Uint32 // Wakes to deliver
-	waker   atomic.Pointer[func(sideeffects.Wake)]
+	onRelease atomic.Pointer[func()] // called once after the lock is free
+	pending   atomic.Uint32          // Wakes to deliver
+	waker     atomic.Pointer[func(sideeffects.Wake)]
 }
 
 func newAssoc(sh *shard, ep *Endpoint) *Assoc {
@@ -50,9 +50,10 @@ func (a *Assoc) OnWake(f func(sideeffects.Wake)) {
 }
 
 func (a *Assoc) wake() {
-	if f := a.onRelease; f != nil {
-		a.onRelease = nil
-		f()
+	if a.onRelease.Load() != nil {
+		if f := a.onRelease.Swap(nil); f != nil {
+			(*f)()
+		}
 	}
 	if f := a.waker.Load(); f != nil {
 		if bits := a.pending.Swap(0); bits != 0 {

@@ -134,7 +134,9 @@ func (ep *Endpoint) arrived(a *Assoc) bool {
 		return false
 	}
 	ep.queue = append(ep.queue, a)
-	a.onRelease = ep.onReady
+	if ep.onReady != nil {
+		a.onRelease.Store(&ep.onReady)
+	}
 	return true
 }
 
