@@ -177,6 +177,14 @@ func TestHeartbeatRules(t *testing.T) {
 			tcb:  path(func(p *tcb.PathCtl) { p.HBOut, p.Errors, p.State = true, 6, tcb.PathInactive }),
 			want: "back off 0; " + beat, stays: true,
 		},
+		{ // R-8.1-01: no path is better, so the association goes on counting
+			name: "unanswered, inactive and in use", states: beating, id: fsm.EvTimeoutHeartbeat, d: fsm.Consume,
+			tcb: func(c *tcb.TCB) {
+				c.Paths = c.Paths[:1]
+				c.Paths[0] = tcb.PathCtl{State: tcb.PathInactive, HBOut: true, Errors: 6}
+			},
+			want: "strike no path and all; back off 0; " + beat, stays: true,
+		},
 		{ // R-8.1-03 R-8.1-04
 			name: "unanswered, peer fails", states: beating, id: fsm.EvTimeoutHeartbeat, d: fsm.Consume,
 			tcb: func(c *tcb.TCB) { c.Paths[0].HBOut = true; c.Errors = 10 }, want: "end COMM_LOST", next: tcb.Closed,

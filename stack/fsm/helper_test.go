@@ -199,6 +199,9 @@ func commandText(c *fsm.Command) string {
 	case fsm.CmdHBAcked:
 		return fmt.Sprintf("answered %d", c.Path)
 	case fsm.CmdStrike:
+		if c.Path == tcb.NoPath {
+			return "strike no path and all"
+		}
 		if c.A == 1 {
 			return fmt.Sprintf("strike %d and all", c.Path)
 		}

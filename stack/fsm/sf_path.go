@@ -39,12 +39,16 @@ func sfHeartbeatTimer(v tcb.View, ev *Event, out *Commands) Disposition {
 	pc := v.Path(p)
 	if pc.HBOut {
 		active, _ := v.SelectPaths()
-		if pc.State != tcb.PathInactive {
-			// Unanswered heartbeats count for the association only on the
-			// path in use (section 8.1), never while unconfirmed (5.4).
-			if !strike(v, p, pc.State == tcb.PathActive && p == active, out) {
-				return Consume
-			}
+		// Unanswered heartbeats count for the association only on the path in
+		// use (section 8.1), never while unconfirmed (5.4). An inactive path's
+		// own counter stands still (8.3).
+		inUse := p == active && pc.State != tcb.PathUnconfirmed
+		failed := p
+		if pc.State == tcb.PathInactive {
+			failed = tcb.NoPath
+		}
+		if (inUse || failed != tcb.NoPath) && !strike(v, failed, inUse, out) {
+			return Consume
 		}
 		out.path(CmdBackoff, p)
 	} else if ev.Facts.PathBusy {

@@ -70,7 +70,11 @@ func (pl *Plane) PathMTU(p tcb.PathID) int { return pl.Paths.P[p].PMTU }
 
 // SetPathMTU implements DataPlane.
 func (pl *Plane) SetPathMTU(p tcb.PathID, mtu int, now mono.Time) {
-	if pl.Paths.P[p].SetPMTU(mtu) && pl.sending {
+	q := &pl.Paths.P[p]
+	if mtu-q.Overhead >= q.PMTU {
+		return // nobody's word makes a path MTU larger
+	}
+	if q.SetPMTU(mtu) && pl.sending {
 		pl.Out.PMTUReduced(p, now)
 	}
 }

@@ -43,8 +43,15 @@ func (x *Executor) emitReply() {
 	}
 }
 
+// toAbort reports whether the packet in hand contains an ABORT, wherever:
+// nobody answers that (RFC 9260 section 9.1).
+func (x *Executor) toAbort() bool { return x.in != nil && blueRule(x.in.Packet) == fsm.EvAbort }
+
 // respond answers with chunk Kind alone in its packet.
 func (x *Executor) respond(c *fsm.Command) {
+	if x.toAbort() {
+		return
+	}
 	x.beginReply(chunk.VTag(c.A))
 	b := x.pk.Tail()
 	switch c.Kind {
@@ -64,6 +71,9 @@ func (x *Executor) respond(c *fsm.Command) {
 
 // sendAbort tells the peer that its association ends.
 func (x *Executor) sendAbort(c *fsm.Command) {
+	if x.toAbort() {
+		return
+	}
 	a := x.a
 	p := x.replyPath(c.Path)
 	if int(p) >= len(a.dests) {
