@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
@@ -151,8 +152,13 @@ func (b *rxRun) slow() {
 			return
 		}
 	}
-	// The tag of a COOKIE ECHO says in which shard its association will be.
-	sh := s.shards[uint32(b.in.Header.VTag)%uint32(len(s.shards))]
+	// The tag of a COOKIE ECHO says in which shard its association will be: the
+	// one whose turn it was when the INIT came.
+	at := uint32(b.in.Header.VTag)
+	if at == 0 {
+		at = spread(b.in.Src, b.in.Header.SrcPort)
+	}
+	sh := s.shards[at%uint32(len(s.shards))]
 	b.hold(sh)
 	kind := chunk.Type(b.in.Packet[chunk.HeaderLen])
 	if kind != chunk.TypeInit && kind != chunk.TypeCookieEcho || !ep.listening() {
@@ -173,6 +179,17 @@ func (b *rxRun) slow() {
 		}
 		sh.settle(a)
 	}
+}
+
+// spread says which shard gets the association of a new peer (FNV-1a).
+func spread(a netip.Addr, port uint16) uint32 {
+	h := uint32(2166136261)
+	for _, c := range a.As16() {
+		h = (h ^ uint32(c)) * 16777619
+	}
+	h = (h ^ uint32(port>>8)) * 16777619
+	h = (h ^ uint32(port&0xff)) * 16777619
+	return h ^ h>>16
 }
 
 // outOfBlue handles a packet for a port that is not ours.

@@ -839,6 +839,30 @@ func TestPorts(t *testing.T) {
 	}
 }
 
+// TestSpread: a server's associations run in all shards, or one processor would
+// do all the work.
+func TestSpread(t *testing.T) {
+	const shards, peers = 4, 400
+	r := newRig(t, withOptions(func(o *stack.Options) { o.Shards = shards }))
+	r.ep.Listen(peers, nil)
+	var n [shards]int
+	for i := range peers {
+		p := r.peer()
+		p.addr = netip.AddrFrom4([4]byte{10, 1, byte(i / 50), 7})
+		p.port = uint16(10000 + i)
+		p.connect()
+		n[p.theirs%shards]++
+	}
+	for i, got := range n {
+		if got < peers/shards/2 {
+			t.Errorf("shard %d has %d of %d associations", i, got, peers)
+		}
+	}
+	if got := r.s.Stats().Associations; got != peers {
+		t.Errorf("%d associations", got)
+	}
+}
+
 // TestAssociateTwice: one association per pair of endpoints.
 func TestAssociateTwice(t *testing.T) {
 	p := newRig(t).peer().dial()

@@ -57,6 +57,9 @@ func (x *Executor) rotateKeys() {
 	var secret [32]byte
 	x.Host.Entropy(secret[:])
 	k.mac[1] = k.mac[0]
+	if x.now >= k.due.Add(keyLife) {
+		k.mac[1] = nil // nobody came for long: that one is too old as well
+	}
 	k.mac[0] = hmac.New(sha256.New, secret[:])
 	k.id++
 	k.due = x.now.Add(keyLife)
