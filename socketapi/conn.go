@@ -149,6 +149,15 @@ func (c *Conn) setDeadline(t time.Time, gates ...*gate) error {
 	return nil
 }
 
+// endedBy says what an error of the stack's means for the user: whoever ended
+// the association oneself shall not be told how.
+func (c *Conn) endedBy(err error) error {
+	if c.closed.Load() {
+		return net.ErrClosed
+	}
+	return translate(err)
+}
+
 func (c *Conn) opError(op string, err error) error {
 	return opError(op, c.localAddr(), c.remoteAddr(), err)
 }

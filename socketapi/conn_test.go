@@ -24,7 +24,10 @@ import (
 func TestEcho(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, z, _ := pair(t, nil)
+		done := make(chan struct{})
+		defer func() { <-done }()
 		go func() {
+			defer close(done)
 			if _, err := io.Copy(z, z); err != nil {
 				t.Error(err)
 			}
@@ -514,7 +517,10 @@ func TestCloseWrite(t *testing.T) {
 		p := make([]byte, 1000)
 		// What z has sent before it learns of the shutdown still arrives. With
 		// nobody reading, much of it waits on z's side.
+		done := make(chan struct{})
+		defer func() { <-done }()
 		go func() {
+			defer close(done)
 			p := make([]byte, 1000)
 			for {
 				if _, err := z.Write(p); err != nil {
@@ -707,7 +713,12 @@ func TestNotifications(t *testing.T) {
 		if _, err := z.Read(make([]byte, 1)); err != io.EOF {
 			t.Fatal(err)
 		}
-		if len(got) == 0 || got[0] != "shutdown COMM_UP" {
+		// Reading at the end gives what notifications are left.
+		<-time.After(time.Second)
+		if _, err := z.Read(make([]byte, 1)); err != io.EOF {
+			t.Fatal(err)
+		}
+		if len(got) != 2 || got[0] != "shutdown COMM_UP" || got[1] != "association change SHUTDOWN_COMP" {
 			t.Error(got)
 		}
 	})

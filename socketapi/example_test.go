@@ -285,11 +285,12 @@ func ExampleConn_OnNotification() {
 		log.Fatal(err)
 	}
 	s.OnNotification(func(n socketapi.Notification) {
-		if n.Kind == socketapi.AssocChanged {
-			fmt.Println("the association is up:", n.Change == socketapi.CommUp)
-			return
+		switch {
+		case n.Kind == socketapi.PeerShutDown:
+			fmt.Println("the peer has shut down")
+		case n.Kind == socketapi.AssocChanged && n.Change == socketapi.CommUp:
+			fmt.Println("the association is up")
 		}
-		fmt.Println(n.Kind)
 	})
 	c.Write([]byte("the only message"))
 	c.Close()
@@ -303,9 +304,9 @@ func ExampleConn_OnNotification() {
 		fmt.Printf("%s\n", buf[:n])
 	}
 	// Output:
-	// the association is up: true
+	// the association is up
 	// the only message
-	// shutdown
+	// the peer has shut down
 	// EOF
 }
 

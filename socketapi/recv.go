@@ -145,19 +145,20 @@ func (c *Conn) take(p []byte, info *RecvInfo, note *Notification) (int, func(Not
 
 // fetch gets messages from the stack, and reports what was read of others.
 func (c *Conn) fetch() error {
-	if c.eof {
-		return io.EOF
-	}
 	err := c.a.Recv(&c.list, readBatch, c.read)
 	c.read = 0
 	switch {
-	case err == nil || errors.Is(err, stack.ErrWouldBlock):
+	case err == nil:
+		return nil
+	case errors.Is(err, stack.ErrWouldBlock):
+		if c.eof { // nothing comes but notifications
+			return io.EOF
+		}
 		return err
-	case graceful(err):
-		c.eof = true
+	case graceful(err) && !c.closed.Load():
 		return io.EOF
 	}
-	return translate(err)
+	return c.endedBy(err)
 }
 
 // dropCurrent gives the message being read back.

@@ -95,7 +95,7 @@ func (c *Conn) trySend(ctx context.Context, info *SendInfo, p []byte) error {
 		}
 		if !errors.Is(err, stack.ErrWouldBlock) {
 			c.a.FreeBuffer(b)
-			return translate(err)
+			return c.endedBy(err)
 		}
 		ok := c.wr.wait(seq, done)
 		seq = c.wr.look()
