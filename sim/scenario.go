@@ -136,9 +136,9 @@ func randomLink(rng *rand.Rand, mtu int) impair.Config {
 	}
 	c.Loss = some(.7, .1)
 	if rng.IntN(20) == 0 {
-		c.Loss = some(1, .4)
+		c.Loss = some(1, .3)
 	}
-	if rng.IntN(4) == 0 {
+	if rng.IntN(4) == 0 && c.Loss < .1 {
 		c.LossBurst = 1 + rng.Float64()*3
 	}
 	c.Duplicate = some(.4, .1)
