@@ -15,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/socketapi"
 	"github.com/gosctp/gosctp/transport/mem"
 )
@@ -79,6 +80,33 @@ func TestDialRefused(t *testing.T) {
 		_, err = c.Read(make([]byte, 1))
 		wantErr(t, err, syscall.ECONNRESET)
 	})
+}
+
+// A listener that closes between INIT ACK and COOKIE ECHO refuses as one that
+// was never there.
+func TestRefusedInHandshake(t *testing.T) {
+	for i := range 16 { // the cookie may belong to any shard
+		synctest.Test(t, func(t *testing.T) {
+			ha, hz, n := hosts(t)
+			l := listen(t, hz, ":5000", nil)
+			if i%2 == 0 {
+				dial(t, ha, "10.0.0.2:5000", nil) // keeps the endpoint
+				accept(t, l)
+			}
+			n.SetHook(func(_, _ netip.Addr, p []byte) bool {
+				if chunk.Type(p[chunk.HeaderLen]) == chunk.TypeCookieEcho {
+					l.Close()
+				}
+				return true
+			})
+			start := time.Now()
+			_, err := ha.Dial(context.Background(), "10.0.0.2:5000", nil)
+			wantErr(t, err, syscall.ECONNREFUSED)
+			if d := time.Since(start); d > time.Millisecond {
+				t.Errorf("after %v", d)
+			}
+		})
+	}
 }
 
 func TestDialTimeout(t *testing.T) {

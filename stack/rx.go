@@ -199,7 +199,8 @@ func (b *rxRun) outOfBlue() {
 	if !s.ports.answers(int(b.in.Link), b.in.Header.DstPort) || !s.blue.take(b.now) {
 		return
 	}
-	sh := s.shards[0]
+	// A cookie can be opened by the shard that made it.
+	sh := s.shards[uint32(b.in.Header.VTag)%uint32(len(s.shards))]
 	b.hold(sh)
 	sh.current = nil
 	sh.x.Packet(nil, nil, &b.in, b.now)
