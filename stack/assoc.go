@@ -29,6 +29,8 @@ type Assoc struct {
 	isBlocked bool
 	waking    bool
 	owing     bool // in the shard's list of the same name
+	dirty     bool // in the sender's list of the same name
+	stream    stream
 	gone      bool
 
 	onRelease atomic.Pointer[func()] // called once after the lock is free
@@ -131,7 +133,12 @@ func (a *Assoc) Send(m Message, b *seg.Buf) error {
 		Unordered: m.Unordered, Immediate: m.Immediate,
 	}
 	sh.current = a
+	sh.x.Hold = sh.stack.started && a.stream.busy(now)
 	r := sh.x.Send(&a.a, out, now)
+	if sh.x.Hold {
+		sh.x.Hold = false
+		sh.sender.take(a)
+	}
 	sh.settle(a)
 	sh.release()
 	switch r {

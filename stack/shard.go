@@ -29,7 +29,8 @@ type shard struct {
 	current  *Assoc   // whose packets are being built
 	wakes    []*Assoc // users to wake when the lock is free
 
-	owing []*Assoc // a SACK, at the end of the batch
+	sender sender
+	owing  []*Assoc // a SACK, at the end of the batch
 
 	creating *Endpoint // takes the association that a COOKIE ECHO creates
 	created  *Assoc
@@ -42,6 +43,7 @@ func newShard(s *Stack, i int) *shard {
 	sh.x = sideeffects.Executor{Host: sh, Pools: s.pools, Trace: s.opts.Trace, Paranoid: s.opts.Paranoid}
 	sh.ring.init()
 	sh.timer = s.clock.NewTimer()
+	sh.sender.wake = make(chan struct{}, 1)
 	return sh
 }
 

@@ -109,8 +109,8 @@ func New(w World, o Options) (*Stack, error) {
 	return s, nil
 }
 
-// Start lets the stack run by itself: a goroutine per link reads packets, one
-// per shard waits for timers.
+// Start lets the stack run by itself: a goroutine per link reads packets, and
+// two per shard wait for timers and send for busy users.
 func (s *Stack) Start() {
 	if s.started {
 		return
@@ -121,8 +121,9 @@ func (s *Stack) Start() {
 		go s.readLoop(i)
 	}
 	for _, sh := range s.shards {
-		s.wg.Add(1)
+		s.wg.Add(2)
 		go sh.timerLoop()
+		go sh.sendLoop()
 	}
 }
 

@@ -29,6 +29,10 @@ type Executor struct {
 	// called at its end.
 	More bool
 
+	// Hold keeps what a call of the user's queued from being sent at once;
+	// Resume sends it.
+	Hold bool
+
 	// Trace, if set, sees every step.
 	Trace Tracer
 	// Paranoid runs every state function twice and compares; a difference is
@@ -402,6 +406,9 @@ func (x *Executor) finish() {
 		if !x.live() {
 			return
 		}
+	}
+	if x.Hold {
+		return
 	}
 	x.flush()
 }
