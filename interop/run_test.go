@@ -286,6 +286,9 @@ func (r run) checkCapture(t *testing.T, file string) {
 		for _, f := range d.Flaws[:min(10, len(d.Flaws))] {
 			t.Errorf("frame %d: %s", f.Frame, f.What)
 		}
+		if len(d.Flaws) > 0 {
+			t.Log(lab.Explain(file, d.Flaws[0].Frame))
+		}
 	}
 	want := []int{chunkInit, chunkInitAck, chunkCookieEcho, chunkCookieAck, chunkData}
 	if r.end == "abort" {

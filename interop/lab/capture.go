@@ -128,27 +128,16 @@ const (
 // a value of sctp.checksum that it does not know ("crc32c" for one, before
 // Wireshark 4.2) for "None" without a word, so "good" is what counts.
 func Dissect(file string) (*Dissection, error) {
-	conf, err := tsharkConfig()
-	if err != nil {
-		return nil, err
-	}
-	args := []string{"-r", file, "-n", "-Y", "sctp || icmp || _ws.malformed", "-o", "sctp.checksum:CRC 32c", "-o", "udp.check_checksum:TRUE",
-		"-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=,"}
+	args := []string{"-Y", "sctp || icmp || _ws.malformed", "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=,"}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	defer cancel()
-	c := exec.CommandContext(ctx, "tshark", args...)
-	c.Env = append(os.Environ(), "WIRESHARK_CONFIG_DIR="+conf)
-	var stderr strings.Builder
-	c.Stderr = &stderr
-	out, err := c.Output()
+	out, err := tshark(file, args...)
 	if err != nil {
-		return nil, fmt.Errorf("tshark: %w: %s", err, stderr.String())
+		return nil, err
 	}
 	d := &Dissection{Chunks: map[int]int{}}
-	for l := range strings.Lines(string(out)) {
+	for l := range strings.Lines(out) {
 		f := strings.Split(strings.TrimRight(l, "\n"), "\t")
 		if len(f) != len(fields) {
 			return nil, fmt.Errorf("tshark: unexpected line %q", l)
@@ -156,6 +145,34 @@ func Dissect(file string) (*Dissection, error) {
 		d.add(f)
 	}
 	return d, nil
+}
+
+// Explain returns what tshark sees in one frame, and its bytes.
+func Explain(file string, frame int) string {
+	out, err := tshark(file, "-Y", fmt.Sprint("frame.number==", frame), "-V", "-x")
+	if err != nil {
+		return err.Error()
+	}
+	return out
+}
+
+func tshark(file string, args ...string) (string, error) {
+	conf, err := tsharkConfig()
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "tshark", append([]string{"-r", file, "-n",
+		"-o", "sctp.checksum:CRC 32c", "-o", "udp.check_checksum:TRUE"}, args...)...)
+	c.Env = append(os.Environ(), "WIRESHARK_CONFIG_DIR="+conf)
+	var stderr strings.Builder
+	c.Stderr = &stderr
+	out, err := c.Output()
+	if err != nil {
+		return "", fmt.Errorf("tshark: %w: %s", err, stderr.String())
+	}
+	return string(out), nil
 }
 
 // add takes one packet's fields.

@@ -102,8 +102,10 @@ func (g *gotest) take(e event) {
 		g.output[key] = append(g.output[key], e.Output)
 	case "run":
 		g.order = append(g.order, key)
-		if i := strings.LastIndexByte(e.Test, '/'); i >= 0 {
-			g.parent[pkg+"\x00"+e.Test[:i]] = true
+		for i, c := range e.Test { // a subtest's own name may have slashes, too
+			if c == '/' {
+				g.parent[pkg+"\x00"+e.Test[:i]] = true
+			}
 		}
 	case "pass", "skip", "fail":
 		g.status[key] = e.Action

@@ -16,7 +16,7 @@ const (
 	// ConfigArgument is the kernel argument with a Config.
 	ConfigArgument = "gosctp="
 	// Grace is how long a program may go on after the end of its input.
-	Grace = 3 * time.Second
+	Grace = 15 * time.Second
 )
 
 // A Config is what the guest has to set up.
