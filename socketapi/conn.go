@@ -29,8 +29,9 @@ type Conn struct {
 
 	rd, wr gate
 
-	rmu    sync.Mutex // what follows; never held while blocking
-	list   ulpqueue.List
+	rmu    sync.Mutex        // what follows; never held while blocking
+	list   ulpqueue.List     // messages to be read
+	spent  ulpqueue.List     // messages that were read, to be given back
 	cur    *ulpqueue.Message // the message being read
 	buf    *seg.Buf          // what is left of it
 	off    int               // read of buf
@@ -43,7 +44,8 @@ type Conn struct {
 var _ net.Conn = (*Conn)(nil)
 
 const (
-	readBatch = 64 << 10 // bytes of messages taken from the stack at once
+	readBatch  = 64 << 10 // bytes of messages taken from the stack at once
+	spentBatch = 32       // messages given back at once
 )
 
 func newConn(h *Host, cfg *tcb.Config) *Conn {
@@ -183,17 +185,13 @@ func (c *Conn) leave() {
 	c.wr.broadcast()
 	c.rmu.Lock()
 	c.dropCurrent()
-	for m := c.list.Pop(); m != nil; m = c.list.Pop() {
-		c.read += m.Len
-		c.a.Free(m)
-	}
+	c.read += c.list.Bytes()
+	c.a.FreeList(&c.list)
+	c.a.FreeList(&c.spent)
 	if c.read > 0 {
 		// This reports what was read or dropped.
-		if c.a.Recv(&c.list, 0, c.read) == nil {
-			for m := c.list.Pop(); m != nil; m = c.list.Pop() {
-				c.a.Free(m)
-			}
-		}
+		c.a.Recv(&c.list, 0, c.read)
+		c.a.FreeList(&c.list)
 		c.read = 0
 	}
 	c.rmu.Unlock()

@@ -145,6 +145,9 @@ func (c *Conn) take(p []byte, info *RecvInfo, note *Notification) (int, func(Not
 
 // fetch gets messages from the stack, and reports what was read of others.
 func (c *Conn) fetch() error {
+	if !c.spent.Empty() {
+		c.a.FreeList(&c.spent)
+	}
 	err := c.a.Recv(&c.list, readBatch, c.read)
 	c.read = 0
 	switch {
@@ -170,8 +173,16 @@ func (c *Conn) dropCurrent() {
 		c.read += len(b.B)
 	}
 	c.read -= c.off
-	c.a.Free(c.cur)
+	c.spend(c.cur)
 	c.cur, c.buf, c.off = nil, nil, 0
+}
+
+// spend puts a message that was read where several are given back at once.
+func (c *Conn) spend(m *ulpqueue.Message) {
+	c.spent.Push(m)
+	if c.spent.Len() >= spentBatch || c.spent.Bytes() >= readBatch {
+		c.a.FreeList(&c.spent)
+	}
 }
 
 // noted looks at a notification and gives it back to the stack.
