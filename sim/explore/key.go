@@ -52,18 +52,29 @@ func (w *world) base(t chunk.TSN) {
 	}
 }
 
-// key returns the digest of the state.
+// key returns the digest of the state. Where both sides may do the same, a
+// state and its mirror image are one.
 func (w *world) key() Key {
+	k := w.keyFrom(0)
+	if w.set.symmetric() {
+		if m := w.keyFrom(1); bytes.Compare(m[:], k[:]) < 0 {
+			return m
+		}
+	}
+	return k
+}
+
+// keyFrom is the digest with one side first.
+func (w *world) keyFrom(first int) Key {
 	n := &names{bases: w.bases}
 	b := make([]byte, 0, 1024)
 	b = append(b, uint8(w.dups))
-	for _, h := range w.hosts {
-		b = h.appendKey(b, n)
-	}
+	b = w.hosts[first].appendKey(b, n)
+	b = w.hosts[1-first].appendKey(b, n)
 	// Packets in flight have no order.
 	ps := make([][]byte, len(w.net))
 	for i, p := range w.net {
-		ps[i] = appendPacket([]byte{uint8(p.from)}, p.data, &names{bases: w.bases, values: slices.Clone(n.values)})
+		ps[i] = appendPacket([]byte{uint8(p.from ^ first)}, p.data, &names{bases: w.bases, values: slices.Clone(n.values)})
 	}
 	order := make([]int, len(ps))
 	for i := range order {
@@ -71,7 +82,7 @@ func (w *world) key() Key {
 	}
 	slices.SortStableFunc(order, func(i, j int) int { return bytes.Compare(ps[i], ps[j]) })
 	for _, i := range order {
-		b = append(b, uint8(w.net[i].from))
+		b = append(b, uint8(w.net[i].from^first))
 		b = appendPacket(b, w.net[i].data, n)
 	}
 	sum := sha256.Sum256(b)

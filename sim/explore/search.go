@@ -72,9 +72,10 @@ type search struct {
 	next []node
 	bad  *Counterexample
 
-	moves       atomic.Int64
-	maxCommands atomic.Int64
-	stop        atomic.Bool
+	maxCommands int
+
+	moves atomic.Int64
+	stop  atomic.Bool
 }
 
 // Run explores a setting.
@@ -103,7 +104,7 @@ func Run(set *Setting, l Limits) Report {
 	r.Complete = first == len(s.nodes) && s.bad == nil && !s.stop.Load()
 	r.States = len(s.seen)
 	r.Transitions = s.moves.Load()
-	r.MaxCommands = int(s.maxCommands.Load())
+	r.MaxCommands = s.maxCommands
 	r.Time = time.Since(start)
 	r.Bad = s.bad
 	return r
@@ -156,10 +157,17 @@ func replay(set *Setting, moves []Move) *world {
 func (s *search) expand(i int32) {
 	path := s.path(i)
 	w := replay(s.set, path)
-	for k, m := range w.moves(nil) {
-		if k > 0 {
+	used := false
+	for _, m := range w.moves(nil) {
+		// What a loss leads to is known without it.
+		if m.Kind == Drop && !used && s.known(w.without(m.N).key()) {
+			s.moves.Add(1)
+			continue
+		}
+		if used {
 			w = replay(s.set, path)
 		}
+		used = true
 		if !w.apply(m) {
 			continue
 		}
@@ -167,24 +175,37 @@ func (s *search) expand(i int32) {
 		if w.err == nil && !s.fresh(w.key()) {
 			continue
 		}
-		rest := w.err == nil
-		if rest {
-			w.rest()
-		}
-		for n := s.maxCommands.Load(); int64(w.maxCommands) > n && !s.maxCommands.CompareAndSwap(n, int64(w.maxCommands)); n = s.maxCommands.Load() {
-		}
-		s.mu.Lock()
-		if w.err != nil {
-			c := &Counterexample{Setting: s.set.Name, Moves: append(path[:len(path):len(path)], m), Rest: rest, Err: w.err}
-			if s.bad == nil || Format(c.Moves) < Format(s.bad.Moves) {
-				s.bad = c
-			}
-			s.mu.Unlock()
+		if !s.found(i, path, m, w) {
 			return
 		}
-		s.next = append(s.next, node{i, m})
-		s.mu.Unlock()
 	}
+}
+
+// found deals with a new state; it returns false if it is a bad one.
+func (s *search) found(i int32, path []Move, m Move, w *world) bool {
+	rest := w.err == nil
+	if rest {
+		w.rest()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.maxCommands = max(s.maxCommands, w.maxCommands)
+	if w.err == nil {
+		s.next = append(s.next, node{i, m})
+		return true
+	}
+	c := &Counterexample{Setting: s.set.Name, Moves: append(path[:len(path):len(path)], m), Rest: rest, Err: w.err}
+	if s.bad == nil || Format(c.Moves) < Format(s.bad.Moves) {
+		s.bad = c
+	}
+	return false
+}
+
+func (s *search) known(k Key) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.seen[k]
+	return ok
 }
 
 func (s *search) fresh(k Key) bool {

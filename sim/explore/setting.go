@@ -7,10 +7,23 @@ type Setting struct {
 	// What each user, A and Z, may do once.
 	Associate, Send, Shutdown, Abort [2]bool
 
+	// Depth is how many moves deep CI explores, 0 for all there is.
+	Depth int
+
 	InFlight   int // packets
 	Duplicates int // in the whole run
 	Timeouts   int // of each kind of timer, on each side
 	Heartbeats bool
+}
+
+// symmetric reports whether both sides may do the same.
+func (s *Setting) symmetric() bool {
+	for _, may := range [][2]bool{s.Associate, s.Send, s.Shutdown, s.Abort} {
+		if may[0] != may[1] {
+			return false
+		}
+	}
+	return true
 }
 
 // Settings are the explorations that CI runs.

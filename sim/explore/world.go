@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
@@ -243,6 +244,13 @@ func (w *world) apply(m Move) (ok bool) {
 	}
 	w.settle()
 	return true
+}
+
+// without returns the world less packet i. It shares everything else.
+func (w *world) without(i uint8) *world {
+	v := *w
+	v.net = append(slices.Clone(w.net[:i]), w.net[i+1:]...)
+	return &v
 }
 
 func (w *world) deliver(p packet) {
