@@ -67,7 +67,7 @@ func (l *tool) finish() {
 	if err := l.capture.Stop(); err != nil {
 		l.t.Fatal(err)
 	}
-	run{end: "shutdown"}.checkCapture(l.t, l.capture.File)
+	run{client: ours, server: linux, end: "shutdown"}.checkCapture(l.t, l.capture.File, &site{clientAddr: ourIP, serverAddr: vmIP})
 }
 
 func (l *tool) line(p *lab.Peer, text string) string {

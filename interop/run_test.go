@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +128,7 @@ func (r run) do(t *testing.T) {
 	if stopErr != nil {
 		t.Fatal(stopErr)
 	}
-	r.checkCapture(t, capture.File)
+	r.checkCapture(t, capture.File, s)
 	if t.Failed() {
 		t.Logf("client: %s\nserver: %s", client.Output(), server.Output())
 	}
@@ -267,20 +269,28 @@ func (r run) check(t *testing.T, role string, got, other workload.Result) {
 	}
 }
 
+// known says whether a flaw is one that a foreign stack is known for: pion
+// probes with a HEARTBEAT without the parameter that it must have.
+func (r run) known(f lab.Flaw, s *site) bool {
+	byPion := r.client == pion && f.Src == s.clientAddr || r.server == pion && f.Src == s.serverAddr
+	return byPion && !f.BadSum && f.Chunks == strconv.Itoa(chunkHeartbeat)
+}
+
 // Chunk types that captures are searched for.
 const (
-	chunkData, chunkInit, chunkInitAck, chunkAbort, chunkShutdown, chunkShutdownAck = 0, 1, 2, 6, 7, 8
-	chunkCookieEcho, chunkCookieAck, chunkShutdownComplete                          = 10, 11, 14
+	chunkData, chunkInit, chunkInitAck, chunkHeartbeat, chunkAbort, chunkShutdown, chunkShutdownAck = 0, 1, 2, 4, 6, 7, 8
+	chunkCookieEcho, chunkCookieAck, chunkShutdownComplete                                          = 10, 11, 14
 )
 
 // checkCapture has tshark confirm that all packets were sound, and that they
 // were those of the run.
-func (r run) checkCapture(t *testing.T, file string) {
+func (r run) checkCapture(t *testing.T, file string, s *site) {
 	t.Helper()
 	d, err := lab.Dissect(file)
 	if err != nil {
 		t.Fatal(err)
 	}
+	d.Flaws = slices.DeleteFunc(d.Flaws, func(f lab.Flaw) bool { return r.known(f, s) })
 	if len(d.Flaws) != r.plant {
 		t.Errorf("tshark has something against %d packets, %d bad ones were planted", len(d.Flaws), r.plant)
 		for _, f := range d.Flaws[:min(10, len(d.Flaws))] {

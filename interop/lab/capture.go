@@ -102,8 +102,11 @@ func (c *Capture) drain() {
 
 // A Flaw is what tshark has against a packet.
 type Flaw struct {
-	Frame int
-	What  string
+	Frame  int
+	Src    string // IP address of who sent it
+	Chunks string // their types, separated by commas
+	BadSum bool
+	What   string
 }
 
 // Dissection is what tshark says of a capture.
@@ -116,7 +119,7 @@ type Dissection struct {
 
 // Fields that are asked of tshark, in this order.
 var fields = []string{"frame.number", "icmp.type", "sctp.checksum.status", "sctp.chunk_type", "_ws.malformed", "_ws.short",
-	"_ws.expert.severity", "_ws.expert.message"}
+	"_ws.expert.severity", "_ws.expert.message", "ip.src"}
 
 const (
 	checksumGood  = "1"
@@ -177,7 +180,7 @@ func tshark(file string, args ...string) (string, error) {
 
 // add takes one packet's fields.
 func (d *Dissection) add(f []string) {
-	icmp, checksum, types, malformed, short, severities, messages := f[1], f[2], f[3], f[4], f[5], f[6], f[7]
+	icmp, checksum, types, malformed, short, severities, messages, src := f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]
 	if icmp != "" { // what an error quotes is cut short, and not a packet
 		d.ICMP++
 		return
@@ -202,7 +205,8 @@ func (d *Dissection) add(f []string) {
 	}
 	if len(what) > 0 {
 		frame, _ := strconv.Atoi(f[0])
-		d.Flaws = append(d.Flaws, Flaw{frame, strings.Join(what, ", ") + ": " + messages})
+		d.Flaws = append(d.Flaws, Flaw{Frame: frame, Src: src, Chunks: types, BadSum: checksum != checksumGood,
+			What: strings.Join(what, ", ") + ": " + messages})
 	}
 }
 
