@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"runtime"
 	"strings"
 	"syscall"
@@ -192,4 +194,48 @@ func TestDefaultHost(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// Without the privilege for raw sockets Auto takes UDP and says why; RawIP
+// fails and says what to do.
+func TestAutoWithoutPrivilege(t *testing.T) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked: the thread has no privilege any more
+		if err := dropRaw(); err != nil {
+			t.Error(err)
+			return
+		}
+		_, err := socketapi.NewHost(socketapi.HostConfig{Transport: socketapi.RawIP})
+		if errors.Is(err, transport.ErrKernelSCTP) {
+			t.Log(err)
+			return
+		}
+		wantErr(t, err, transport.ErrPrivilege, os.ErrPermission)
+
+		var log strings.Builder
+		h, err := socketapi.NewHost(socketapi.HostConfig{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer h.Close()
+		if h.Transport() != "udp" || !strings.Contains(h.Why(), "CAP_NET_RAW") || !strings.Contains(log.String(), "CAP_NET_RAW") {
+			t.Errorf("%s, %s, log %q", h.Transport(), h.Why(), log.String())
+		}
+	}()
+	<-done
+}
+
+// dropRaw takes CAP_NET_RAW from this thread.
+func dropRaw() error {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		return err
+	}
+	data[0].Effective &^= 1 << unix.CAP_NET_RAW
+	data[0].Permitted &^= 1 << unix.CAP_NET_RAW
+	return unix.Capset(&hdr, &data[0])
 }

@@ -82,7 +82,7 @@ func (h *Host) listen(local *Addr, cfg *Config) (*Listener, error) {
 
 // Accept waits for the next association; it is an *Conn.
 func (l *Listener) Accept() (net.Conn, error) {
-	c, err := l.accept(nil)
+	c, err := l.accept(context.Background())
 	if err != nil {
 		return nil, err
 	}
@@ -94,8 +94,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 func (l *Listener) AcceptSCTP(ctx context.Context) (*Conn, error) { return l.accept(ctx) }
 
 func (l *Listener) accept(ctx context.Context) (*Conn, error) {
-	done, err := doneOf(ctx)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, l.opError("accept", err)
 	}
 	for {
@@ -113,7 +112,7 @@ func (l *Listener) accept(ctx context.Context) (*Conn, error) {
 			}
 			continue
 		}
-		if !l.ready.wait(seq, done) {
+		if !l.ready.wait(seq, ctx.Done()) {
 			return nil, l.opError("accept", ctx.Err())
 		}
 	}

@@ -33,7 +33,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 		}
 		return 0, nil
 	}
-	n, _, err := c.recv(nil, p)
+	n, _, err := c.recv(context.Background(), p)
 	return n, err
 }
 
@@ -42,7 +42,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 // next call gives more of the same message. At the end of an association that
 // the peer shut down it returns io.EOF.
 func (c *Conn) RecvMsg(p []byte) (n int, info RecvInfo, err error) {
-	return c.recv(nil, p)
+	return c.recv(context.Background(), p)
 }
 
 // RecvMsgContext is RecvMsg that gives up, with ctx's error, when ctx is done.
@@ -62,8 +62,7 @@ func (c *Conn) mayRead() error {
 }
 
 func (c *Conn) recv(ctx context.Context, p []byte) (n int, info RecvInfo, err error) {
-	done, err := doneOf(ctx)
-	if err != nil {
+	if err = ctx.Err(); err != nil {
 		return 0, info, c.opError("read", err)
 	}
 	for {
@@ -88,7 +87,7 @@ func (c *Conn) recv(ctx context.Context, p []byte) (n int, info RecvInfo, err er
 			c.rd.pass()
 			break
 		}
-		if !c.rd.wait(seq, done) {
+		if !c.rd.wait(seq, ctx.Done()) {
 			err = ctx.Err()
 			break
 		}

@@ -30,7 +30,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 		}
 		return 0, nil
 	}
-	return c.send(nil, SendInfo{}, p)
+	return c.send(context.Background(), SendInfo{}, p)
 }
 
 // SendMsg sends p as one message, and blocks while there is no room in the send
@@ -38,7 +38,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 // it is larger than the send buffer, EINVAL if it is empty or the association
 // does not have the stream, EPIPE once the association is shutting down.
 func (c *Conn) SendMsg(info SendInfo, p []byte) (int, error) {
-	return c.send(nil, info, p)
+	return c.send(context.Background(), info, p)
 }
 
 // SendMsgContext is SendMsg that gives up, with ctx's error, when ctx is done.
@@ -73,8 +73,7 @@ func (c *Conn) trySend(ctx context.Context, info *SendInfo, p []byte) error {
 	if len(p) > c.cfg.SendBuffer {
 		return stack.ErrTooLong
 	}
-	done, err := doneOf(ctx)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	seq := c.wr.look()
@@ -97,7 +96,7 @@ func (c *Conn) trySend(ctx context.Context, info *SendInfo, p []byte) error {
 			c.a.FreeBuffer(b)
 			return c.endedBy(err)
 		}
-		ok := c.wr.wait(seq, done)
+		ok := c.wr.wait(seq, ctx.Done())
 		seq = c.wr.look()
 		err = c.mayWrite()
 		if err == nil && !ok {
@@ -108,12 +107,4 @@ func (c *Conn) trySend(ctx context.Context, info *SendInfo, p []byte) error {
 			return err
 		}
 	}
-}
-
-// doneOf returns when to give up, and the error if that is now.
-func doneOf(ctx context.Context) (<-chan struct{}, error) {
-	if ctx == nil {
-		return nil, nil
-	}
-	return ctx.Done(), ctx.Err()
 }
