@@ -214,10 +214,10 @@ func kind(pkg, test string) string {
 		return "architecture"
 	case strings.Contains(pkg, "explore"):
 		return "explorer"
+	case pkg == "transport/rawip" || pkg == "sim/relay":
+		return "namespaces"
 	case pkg == "sim" || strings.HasPrefix(pkg, "sim/"):
 		return "simulation"
-	case strings.Contains(test, "Netns") || strings.Contains(test, "Namespace"):
-		return "namespaces"
 	}
 	return ""
 }
