@@ -64,7 +64,7 @@ type HostConfig struct {
 	// in place of a better one, and links that fail. Nil means silence.
 	Logger *slog.Logger
 	// PacketTap sees each packet in and out. It is called from several
-	// goroutines, and delays them.
+	// goroutines, delays them, and must not use the Host.
 	PacketTap func(Packet)
 	// Shards is how many groups of associations can run at once; 0 means as
 	// many as there are processors, at most 8.

@@ -227,6 +227,8 @@ type watchedPorts struct {
 	transport.Ports
 }
 
+var _ transport.Ports = (*watchedPorts)(nil)
+
 func watch(l transport.Link, log *slog.Logger, tap func(Packet)) transport.Link {
 	w := watched{l, log, tap}
 	if p, ok := l.(transport.Ports); ok {
