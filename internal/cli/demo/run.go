@@ -183,15 +183,15 @@ func (r *run) transfer(parent context.Context, w *wire, res *Result, progress fu
 		}
 	})
 	sendErr = r.send()
+	status := r.out.Status()
 	if sendErr == nil {
-		status := r.out.Status()
 		sendErr = r.out.CloseWait(ctx)
-		r.report(res, status, r.out.Status())
-	} else {
-		r.report(res, r.out.Status(), socketapi.Status{})
+	}
+	if sendErr != nil {
 		cancel(sendErr)
 	}
 	peers.Wait()
+	r.report(res, status, r.out.Status())
 	if recvErr != nil {
 		return causeOf(ctx, fmt.Errorf("receive: %w", recvErr))
 	}

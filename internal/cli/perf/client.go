@@ -144,6 +144,10 @@ type client struct {
 	result Result
 }
 
+// patience is how long after the end of a measurement the server may take for
+// what is still on its way.
+const patience = 30 * time.Second
+
 // flow is one association of a measurement.
 type flow struct {
 	conn      *socketapi.Conn
@@ -306,7 +310,11 @@ func (c *client) open(ctx context.Context, h *socketapi.Host, mode string) (*flo
 	if err = tell(f.conn, hello{Version: version, Mode: mode}); err == nil {
 		err = hear(f.conn, &w)
 	}
-	if err == nil && w.Error != "" {
+	switch {
+	case err != nil:
+	case !w.Server:
+		err = errors.New("what listens there is not `sctp perf server`")
+	case w.Error != "":
 		err = errors.New(w.Error)
 	}
 	if err != nil {
@@ -320,6 +328,7 @@ func (c *client) open(ctx context.Context, h *socketapi.Host, mode string) (*flo
 func (c *client) load(ctx context.Context, f *flow, end time.Time) (err error) {
 	l := &load{size: int(c.o.size), streams: c.o.streams, unordered: c.o.unordered}
 	f.from = time.Now()
+	f.conn.SetDeadline(end.Add(patience))
 	if c.o.rr {
 		f.lat, err = l.pingPong(f.conn, end, &f.n, make([]time.Duration, 0, 1<<16))
 	} else {
@@ -339,7 +348,7 @@ func (c *client) load(ctx context.Context, f *flow, end time.Time) (err error) {
 		}
 	}
 	f.retrans.Store(f.conn.Status().Retransmissions)
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	return f.conn.CloseWait(ctx)
 }

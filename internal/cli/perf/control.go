@@ -25,8 +25,10 @@ type hello struct {
 	Mode    string `json:"mode"`
 }
 
-// A welcome answers it. Error says why the server will not.
+// A welcome answers it. Server tells it from an echo. Error says why the
+// server will not.
 type welcome struct {
+	Server  bool   `json:"server"`
 	Version int    `json:"version"`
 	Error   string `json:"error,omitempty"`
 }

@@ -144,7 +144,7 @@ func (s *server) measure(c *socketapi.Conn, r *serverReport) error {
 		return err
 	}
 	r.Mode = h.Mode
-	w := welcome{Version: version}
+	w := welcome{Server: true, Version: version}
 	switch {
 	case h.Version != version:
 		w.Error = fmt.Sprintf("this server speaks version %d, the client version %d", version, h.Version)
