@@ -114,7 +114,7 @@ func (c *Config) Validate() error {
 		bad("RTOInitial %v exceeds RTOMax %v", t.RTOInitial, t.RTOMax)
 	}
 	if c.SackDelay > maxSackDelay {
-		bad("SackDelay %v exceeds %v", c.SackDelay, maxSackDelay) // R-6.2-03
+		bad("SackDelay %v exceeds %v", c.SackDelay, maxSackDelay) // R-6.2-14
 	}
 	if c.SackFreq < 0 {
 		bad("SackFreq is negative")

@@ -77,6 +77,7 @@ func TestConfigValidate(t *testing.T) {
 	}{
 		{"RTOMin", func(c *Config) { c.RTOMin = 61 * time.Second }},
 		{"RTOInitial", func(c *Config) { c.RTOInitial = 2 * time.Minute }},
+		// R-6.2-14
 		{"SackDelay", func(c *Config) { c.SackDelay = 501 * time.Millisecond }},
 		{"SackFreq", func(c *Config) { c.SackFreq = -1 }},
 		{"SackBatch", func(c *Config) { c.SackBatch = -1 }},

@@ -145,8 +145,8 @@ func TestPeek(t *testing.T) {
 	})
 }
 
-// A message may be many times the receive buffer: it is delivered in parts
-// (RFC 9260 section 6.9), and the window opens as they are read.
+// R-6.9-16: a message may be many times the receive buffer. It is delivered in
+// parts, and the window opens as they are read.
 func TestPartialDelivery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, z, _ := pair2(t, nil, &socketapi.Config{RecvBuffer: 8192})
@@ -511,6 +511,8 @@ func TestCloseWithUnreadData(t *testing.T) {
 	})
 }
 
+// R-9.2-12, R-9.2-27: after a shutdown nothing new is taken, and what was sent
+// still arrives.
 func TestCloseWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, z, _ := pair(t, nil)
@@ -558,8 +560,8 @@ func TestCloseWrite(t *testing.T) {
 	})
 }
 
-// A peer that is gone cannot keep CloseWait: the timers end it (RFC 9260
-// section 9.2).
+// R-8.1-04, R-9.2-06, R-9.2-07: a peer that is gone cannot keep CloseWait; the
+// timers end it.
 func TestCloseWaitDeadPeer(t *testing.T) {
 	for _, queued := range []bool{false, true} {
 		t.Run(fmt.Sprint("queued ", queued), func(t *testing.T) {
@@ -582,6 +584,7 @@ func TestCloseWaitDeadPeer(t *testing.T) {
 	}
 }
 
+// R-9.1-01, R-9.1-04, R-9.1-08, R-9.1-09: the peer is told, with the reason.
 func TestAbort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, z, _ := pair(t, nil)

@@ -82,7 +82,7 @@ func TestDialRefused(t *testing.T) {
 	})
 }
 
-// A listener that closes between INIT ACK and COOKIE ECHO refuses as one that
+// R-8.4-05: a listener that closes between INIT ACK and COOKIE ECHO refuses as one that
 // was never there.
 func TestRefusedInHandshake(t *testing.T) {
 	for i := range 16 { // the cookie may belong to any shard
@@ -121,7 +121,7 @@ func TestDialTimeout(t *testing.T) {
 		if !errors.As(err, &ne) || !ne.Timeout() {
 			t.Errorf("%v is no timeout", err)
 		}
-		// R-5.1-04: four INITs, the timeout doubles: 1 + 2 + 4 + 8 seconds.
+		// R-4-03, R-4-04, R-5.1-12: four INITs, the timeout doubles: 1 + 2 + 4 + 8 seconds.
 		if d := time.Since(start); inits != 4 || d != 15*time.Second {
 			t.Errorf("%d INITs, %v", inits, d)
 		}
