@@ -397,7 +397,7 @@ func playEvents(data []byte) (m *machine, visited [tcb.NumStates]int, err error)
 // cannot be reached, keeps its lists short, follows the state diagram, and has
 // a timer wherever it waits.
 func FuzzEvents(f *testing.F) {
-	for _, b := range eventSeeds(16) {
+	for _, b := range eventSeeds(16, 30) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -407,10 +407,11 @@ func FuzzEvents(f *testing.F) {
 	})
 }
 
-func eventSeeds(n int) (l [][]byte) {
+// eventSeeds returns n lists of some events.
+func eventSeeds(n, events int) (l [][]byte) {
 	r := rand.New(rand.NewPCG(4, 9260))
 	for range n {
-		b := make([]byte, 1+4*300)
+		b := make([]byte, 1+4*events)
 		for i := range b {
 			b[i] = byte(r.Uint32())
 		}
@@ -432,7 +433,7 @@ func TestEventsSoak(t *testing.T) {
 	}
 	var seen [tcb.NumStates]int
 	most := 0
-	for _, b := range eventSeeds(n) {
+	for _, b := range eventSeeds(n, 300) {
 		m, visited, err := playEvents(b)
 		if err != nil {
 			t.Fatalf("%v\n%q", err, b)
