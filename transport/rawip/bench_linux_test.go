@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"github.com/gosctp/gosctp/transport"
-	"github.com/gosctp/gosctp/transport/internal/nstest"
+	"github.com/gosctp/gosctp/internal/nstest"
 )
 
 // Both directions of one thread's work, kernel included: packets are sent and

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 
 	"github.com/gosctp/gosctp/transport"
-	"github.com/gosctp/gosctp/transport/internal/hostnet"
+	"github.com/gosctp/gosctp/internal/hostnet"
 	"github.com/gosctp/gosctp/transport/internal/mmsg"
 	"golang.org/x/sys/unix"
 )

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/gosctp/gosctp/transport"
-	"github.com/gosctp/gosctp/transport/internal/nstest"
+	"github.com/gosctp/gosctp/internal/nstest"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )

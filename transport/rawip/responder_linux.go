@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gosctp/gosctp/transport/internal/hostnet"
+	"github.com/gosctp/gosctp/internal/hostnet"
 	"golang.org/x/sys/unix"
 )
 

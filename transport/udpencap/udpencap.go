@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/gosctp/gosctp/transport"
-	"github.com/gosctp/gosctp/transport/internal/hostnet"
+	"github.com/gosctp/gosctp/internal/hostnet"
 )
 
 // DefaultPort is the UDP port that servers are reached at (RFC 6951 section 8).

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/gosctp/gosctp/transport"
-	"github.com/gosctp/gosctp/transport/internal/nstest"
+	"github.com/gosctp/gosctp/internal/nstest"
 	"golang.org/x/sys/unix"
 )
 

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"unsafe"
 
-	"github.com/gosctp/gosctp/transport/internal/hostnet"
+	"github.com/gosctp/gosctp/internal/hostnet"
 	"golang.org/x/sys/unix"
 )
 

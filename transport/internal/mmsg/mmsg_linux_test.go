@@ -10,7 +10,7 @@ import (
 	"unsafe"
 
 	"github.com/gosctp/gosctp/transport"
-	"github.com/gosctp/gosctp/transport/internal/hostnet"
+	"github.com/gosctp/gosctp/internal/hostnet"
 	"golang.org/x/sys/unix"
 )
 

@@ -11,7 +11,7 @@ import (
 	"runtime"
 	"testing"
 
-	"github.com/gosctp/gosctp/transport/internal/hostnet"
+	"github.com/gosctp/gosctp/internal/hostnet"
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 )
