@@ -252,7 +252,11 @@ const restSteps = 400
 func (w *world) rest() {
 	w.wanted = true
 	for range restSteps {
-		if w.err != nil || w.resting() {
+		if w.err != nil {
+			return
+		}
+		if w.resting() {
+			w.checkEnds()
 			return
 		}
 		m := Move{Deliver, 0}
@@ -265,6 +269,23 @@ func (w *world) rest() {
 		}
 	}
 	w.fail("the hosts do not come to rest: %s", w.states())
+}
+
+// checkEnds: an association that nobody wanted to end is up, once the network
+// loses nothing.
+func (w *world) checkEnds() {
+	for _, h := range w.hosts {
+		if h.used[Shutdown] || h.used[Abort] {
+			return
+		}
+	}
+	for side, h := range w.hosts {
+		for _, c := range h.conns {
+			if c.ended {
+				w.fail("%c lost its association (%v), and no user wanted that", sideNames[side], c.end.Change)
+			}
+		}
+	}
 }
 
 func (w *world) nextTimer() Move {

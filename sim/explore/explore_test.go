@@ -4,13 +4,12 @@ import (
 	"flag"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gosctp/gosctp/stack/fsm"
 )
 
 var (
-	depth   = flag.Int("explore.depth", 0, "explore that many moves deep, 0 for all there is")
+	depth   = flag.Int("explore.depth", -1, "explore that many moves deep, 0 for all there is, -1 for what CI has time for")
 	limit   = flag.Duration("explore.time", 0, "stop each setting after this time, 0 for never")
 	setting = flag.String("explore.setting", "", "explore or replay only this setting")
 	moves   = flag.String("explore.moves", "", "moves for TestReplay")
@@ -25,7 +24,10 @@ func TestExplore(t *testing.T) {
 		}
 		t.Run(set.Name, func(t *testing.T) {
 			l := Limits{Depth: *depth, Time: *limit}
-			if testing.Short() && l.Depth == 0 {
+			if l.Depth < 0 {
+				l.Depth = set.Depth
+			}
+			if testing.Short() {
 				l.Depth = 8
 			}
 			r := Run(set, l)
@@ -62,5 +64,3 @@ func TestReplay(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-var _ = time.Second

@@ -38,24 +38,28 @@ var Settings = []Setting{
 		// The ordinary life, in full.
 		Name:      "life",
 		Associate: [2]bool{true, false}, Send: [2]bool{true, true}, Shutdown: [2]bool{true, true},
+		Depth:    11,
 		InFlight: 2, Duplicates: 1, Timeouts: 1,
 	},
 	{
 		// Both open, both close, without data.
 		Name:      "teardown",
 		Associate: [2]bool{true, true}, Shutdown: [2]bool{true, true},
+		Depth:    12,
 		InFlight: 2, Timeouts: 1,
 	},
 	{
 		// Either gives up at any moment.
 		Name:      "abort",
 		Associate: [2]bool{true, true}, Abort: [2]bool{true, true}, Shutdown: [2]bool{true, false},
+		Depth:    10,
 		InFlight: 2, Timeouts: 1,
 	},
 	{
 		// Idle paths are probed.
 		Name:      "heartbeats",
 		Associate: [2]bool{true, false}, Shutdown: [2]bool{false, true},
+		Depth:    11,
 		InFlight: 2, Duplicates: 1, Timeouts: 2, Heartbeats: true,
 	},
 }

@@ -88,7 +88,7 @@ func config(set *Setting) *tcb.Config {
 	c := tcb.DefaultConfig()
 	c.ValidCookieLife = 1 << 60 // cookies do not expire: clocks run apart
 	if !set.Heartbeats {
-		c.HBInterval = 30000 * mono.Second // only to notice that the peer is gone
+		c.HBInterval = 1000 * mono.Second // only to notice that the peer is gone
 	}
 	return &c
 }
@@ -310,7 +310,11 @@ func (h *host) fire() bool {
 		return true
 	}
 	for id, n := range h.fired {
-		if int(n) > h.w.set.Timeouts && isTimeout(fsm.EventID(id)) {
+		most := h.w.set.Timeouts
+		if fsm.EventID(id) == fsm.EvTimeoutHeartbeat && !h.w.set.Heartbeats {
+			most = 0
+		}
+		if int(n) > most && isTimeout(fsm.EventID(id)) {
 			return false
 		}
 	}
