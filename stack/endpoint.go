@@ -29,7 +29,7 @@ type Endpoint struct {
 	onReady func()
 }
 
-// Listen makes an endpoint on the given addresses (none: all) and port (0: any
+// Open makes an endpoint on the given addresses (none: all) and port (0: any
 // free one).
 func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoint, error) {
 	if s.closed.Load() {

@@ -17,7 +17,6 @@ type portTable struct {
 	mu     sync.RWMutex
 	by     map[uint16][]*Endpoint
 	shared []transport.Ports // by link; nil where the link has the ports to itself
-	stack  *Stack
 }
 
 func (t *portTable) init(links []*link) {
