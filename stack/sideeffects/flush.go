@@ -16,7 +16,6 @@ type controls struct {
 type control struct {
 	cmd  fsm.Command
 	path tcb.PathID
-	ev   fsm.Span // the chunk that is answered
 	sent bool
 }
 
