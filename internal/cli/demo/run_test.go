@@ -136,7 +136,7 @@ func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	o := options("mem")
-	o.Bytes = 1 << 40
+	o.Bytes = 1 << 34
 	r, err := Run(ctx, o, func(n int64) {
 		if n > 1<<20 {
 			cancel()

@@ -21,7 +21,7 @@ const (
 	enhancedPacket  = 6
 	linkTypeRaw     = 101
 	optEnd          = 0
-	optIfTsResol    = 9
+	optIfTSResol    = 9
 	optUserAppl     = 4
 	optEPBFlags     = 2
 	nanosecondUnits = 9
@@ -63,7 +63,7 @@ func New(w io.Writer, application string) (*Writer, error) {
 	b = binary.LittleEndian.AppendUint16(b, linkTypeRaw)
 	b = binary.LittleEndian.AppendUint16(b, 0)
 	b = binary.LittleEndian.AppendUint32(b, 0) // no snap length
-	b = option(b, optIfTsResol, []byte{nanosecondUnits})
+	b = option(b, optIfTSResol, []byte{nanosecondUnits})
 	b = option(b, optEnd, nil)
 	b = finish(b, start)
 	_, err := p.w.Write(b)
