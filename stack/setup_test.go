@@ -135,7 +135,7 @@ func TestInitVariants(t *testing.T) {
 }
 
 // TestUnknownParameters: the four kinds, in INIT and in INIT ACK.
-func TestUnknownParameters(t *testing.T) { // R-3.2.1-05 R-3.2.2-01 R-3.3.3.1.2-01
+func TestUnknownParameters(t *testing.T) { // R-3.2.1-04 R-3.2.1-05 R-3.2.1-06 R-3.2.1-07 R-3.2.1-08 R-3.2.2-01 R-3.2.2-02 R-3.3.3.1.2-01
 	const (
 		stop, stopReport, skip, skipReport = 0x3ff0, 0x7ff0, 0xbff0, 0xfff0
 	)

@@ -382,7 +382,7 @@ func TestAbort(t *testing.T) {
 
 // TestProtocolErrors: what the peer may not do, and what it is told.
 func TestProtocolErrors(t *testing.T) {
-	t.Run("DATA without user data", func(t *testing.T) { // R-6.2-10
+	t.Run("DATA without user data", func(t *testing.T) { // R-6.2-32
 		p := newRig(t).peer().connect()
 		p.send(p.data(""))
 		out := p.take()
@@ -397,7 +397,7 @@ func TestProtocolErrors(t *testing.T) {
 		}
 		p.expectEnd(fsm.CommLost, chunk.CauseNoUserData)
 	})
-	t.Run("no such stream", func(t *testing.T) { // R-6.5-01
+	t.Run("no such stream", func(t *testing.T) { // R-6.5-02
 		p := newRig(t).peer().connect()
 		p.send(p.dataOn(10, "x")) // it said 10 streams: 0 to 9
 		out := p.take()
@@ -425,7 +425,7 @@ func TestProtocolErrors(t *testing.T) {
 		p.expect("ABORT(13)")
 		p.expectEnd(fsm.CommLost, chunk.CauseProtocolViolation)
 	})
-	t.Run("unknown chunks", func(t *testing.T) { // R-3.2-05 R-3.2-06
+	t.Run("unknown chunks", func(t *testing.T) { // R-3.2-07 R-3.2-08 R-3.2-09 R-3.2-10
 		hb := chunk.AppendHeartbeat(nil, []byte("1234"))
 		for _, tt := range []struct {
 			typ  chunk.Type
@@ -466,7 +466,7 @@ func TestProtocolErrors(t *testing.T) {
 }
 
 // TestDataOutOfTurn: DATA and SACK in states that do not take them.
-func TestDataOutOfTurn(t *testing.T) { // R-6-05 R-6-08
+func TestDataOutOfTurn(t *testing.T) { // R-6-04 R-6-07
 	p := newRig(t).peer().dial()
 	d := p.data("early")
 	try := func(s tcb.State) {
@@ -707,7 +707,7 @@ func TestICMP(t *testing.T) {
 		if got := p.a.Status().Paths[0].PMTU; got != 1500 {
 			t.Fatalf("path MTU %d", got)
 		}
-		for _, small := range []uint32{0, 68, 575} { // a lie
+		for _, small := range []uint32{0, 68, 575} { // a lie
 			icmp(p, transport.ICMPPacketTooBig, small, quote(p, p.tag, nil))
 			if got := p.a.Status().Paths[0].PMTU; got != 1500 {
 				t.Fatalf("path MTU %d after being told %d", got, small)

@@ -15,21 +15,21 @@ func TestDataRules(t *testing.T) {
 	running := in(tcb.Established, tcb.ShutdownPending)
 	sending := in(tcb.Established, tcb.ShutdownPending, tcb.ShutdownReceived)
 	runRules(t, []rule{
-		{ // R-6-03
+		{ // R-6-02
 			name: "DATA", states: running, id: fsm.EvData, d: fsm.Consume, want: "ingest", stays: true,
 		},
-		{ // R-6-05
+		{ // R-6-04
 			name: "DATA out of turn", states: in(tcb.CookieWait, tcb.CookieEchoed, tcb.ShutdownReceived, tcb.ShutdownAckSent), id: fsm.EvData,
 			d: fsm.Discard, want: "", stays: true,
 		},
-		{ // R-6-06
+		{ // R-6-05
 			name: "SACK", states: sending, id: fsm.EvSack, d: fsm.Consume, want: "sack", stays: true,
 		},
-		{ // R-6-08
+		{ // R-6-07
 			name: "SACK out of turn", states: in(tcb.CookieWait, tcb.CookieEchoed, tcb.ShutdownSent, tcb.ShutdownAckSent), id: fsm.EvSack,
 			d: fsm.Discard, want: "", stays: true,
 		},
-		{ // R-6.5-01
+		{ // R-6.5-02
 			name: "no such stream", states: from(tcb.Established, tcb.ShutdownReceived), id: fsm.EvBadStream,
 			d: fsm.Consume, want: "error cause 1>src", stays: true,
 		},
@@ -73,7 +73,7 @@ func TestDataRules(t *testing.T) {
 		{
 			name: "CWR", states: except(tcb.Closed), id: fsm.EvCWR, d: fsm.Discard, want: "", stays: true,
 		},
-		{ // the user hears of the peer's errors
+		{ // section 11.2.6: the user hears of the peer's errors
 			name: "ERROR", states: except(tcb.Closed, tcb.CookieWait), id: fsm.EvError, ev: func(ev *fsm.Event) { ev.Code = 1 },
 			d: fsm.Consume, want: "tell error 1", stays: true,
 		},
@@ -84,7 +84,7 @@ func TestDataRules(t *testing.T) {
 }
 
 // TestUnknownChunks: the two upper bits of the type say what to do.
-func TestUnknownChunks(t *testing.T) { // R-3.2-05
+func TestUnknownChunks(t *testing.T) { // R-3.2-07 R-3.2-08 R-3.2-09 R-3.2-10
 	var rules []rule
 	for typ, want := range map[chunk.Type]struct {
 		d    fsm.Disposition
@@ -194,7 +194,7 @@ func TestHeartbeatRules(t *testing.T) {
 			d: fsm.Bug, want: "", stays: true,
 		},
 
-		{
+		{ // section 11.1.8
 			name: "REQUEST HEARTBEAT", states: beating, id: fsm.EvPrimHeartbeat, d: fsm.Consume, want: "heartbeat>0 a0000000b; result 0", stays: true,
 		},
 		{
@@ -209,7 +209,7 @@ func TestHeartbeatRules(t *testing.T) {
 }
 
 // TestLeastLength: a chunk too short for its type never reaches a function.
-func TestLeastLength(t *testing.T) { // the fixed fields
+func TestLeastLength(t *testing.T) { // section 3.3
 	for _, r := range fsm.Rows() {
 		if r.Event > fsm.EvUnknownChunk {
 			continue

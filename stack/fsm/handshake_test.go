@@ -73,7 +73,7 @@ func TestSetupRules(t *testing.T) {
 			name: "INIT ACK after retransmission", states: wait, id: fsm.EvInitAck, tcb: tries(2), d: fsm.Consume,
 			want: "stop T1-init; adopt INIT ACK; first try; COOKIE-ECHOED; send COOKIE ECHO>0; start T1-cookie>0", next: tcb.CookieEchoed,
 		},
-		{ // unknown parameters of an INIT ACK are reported with the COOKIE ECHO in front
+		{ // R-3.2.2-02 R-3.2.2-03: unknown parameters of an INIT ACK are reported with the COOKIE ECHO in front
 			name: "INIT ACK with unknown parameters", states: wait, id: fsm.EvInitAck, ev: func(ev *fsm.Event) { ev.Init.NUnknown = 2 }, d: fsm.Consume,
 			want: "stop T1-init; rtt 0 2s; adopt INIT ACK; first try; COOKIE-ECHOED; send COOKIE ECHO>0; error cause 8>0; start T1-cookie>0", next: tcb.CookieEchoed,
 		},

@@ -193,7 +193,7 @@ func TestAbortRules(t *testing.T) {
 			name: "violation", states: up, id: fsm.EvViolation, d: fsm.Violation,
 			want: "abort cause 13; end COMM_LOST cause 13", next: tcb.Closed,
 		},
-		{ // DATA without user data
+		{ // R-6.2-32: DATA without user data
 			name: "no user data", states: from(tcb.Established, tcb.ShutdownReceived), id: fsm.EvNoUserData, d: fsm.DiscardPacket,
 			want: "abort cause 9; end COMM_LOST cause 9", next: tcb.Closed,
 		},
