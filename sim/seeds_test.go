@@ -10,8 +10,10 @@ import (
 	"github.com/gosctp/gosctp/internal/cli/pcapng"
 )
 
+const defaultSeeds = 250
+
 var (
-	seeds    = flag.Int("sim.seeds", 250, "how many seeds TestSeeds runs")
+	seeds    = flag.Int("sim.seeds", defaultSeeds, "how many seeds TestSeeds runs")
 	from     = flag.Uint64("sim.from", 1, "the first of them")
 	oneSeed  = flag.Int64("sim.seed", -1, "run only this seed")
 	verbose  = flag.Bool("sim.trace", false, "with -sim.seed: print every step and packet")
@@ -59,6 +61,9 @@ func TestSeeds(t *testing.T) {
 	}
 	start := time.Now()
 	var total Result
+	if raceEnabled && *seeds == defaultSeeds {
+		*seeds /= 5
+	}
 	for i := range uint64(*seeds) {
 		r := Run(*from+i, Random(*from+i), Options{})
 		if !report(t, *from+i, r) {

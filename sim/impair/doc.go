@@ -4,5 +4,5 @@
 // their times come out. Equal seeds and equal inputs give equal outputs.
 //
 // The simulator (package sim) runs it in virtual time, the relay (sim/relay)
-// in real time between two devices, and sim/lossy in front of any link.
+// in real time between two devices.
 package impair
