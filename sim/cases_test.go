@@ -94,3 +94,28 @@ func TestCases(t *testing.T) {
 		})
 	}
 }
+
+// Windows that shut on half a message: the reader has to be woken for the part
+// that is there, whichever way it came to that.
+func TestShutWindows(t *testing.T) {
+	for seed := uint64(1); seed <= 40; seed++ {
+		link := impair.Config{Delay: 15 * ms, Jitter: 2 * ms, Duplicate: .1, Corrupt: .01}
+		s := Scenario{MTU: 1500, AtoZ: link, ZtoA: link, A: tcb.DefaultConfig(), Z: tcb.DefaultConfig()}
+		s.A.RecvBuffer = 16384
+		s.Z.MaxSegment = 528
+		s.Assocs = []AssocPlan{{
+			A: UserPlan{Messages: 20, MaxSize: 20000, Streams: 5, ReadPause: 129 * ms, ReadBytes: 64000, Closing: CloseAt, CloseAt: 10 * ms},
+			Z: UserPlan{Messages: 22, MaxSize: 60000, Streams: 10, Unordered: .2, ReadPause: 168 * ms, ReadBytes: 2000},
+		}}
+		if r := Run(seed, s, Options{}); r.Err != nil || r.Graceful != 1 {
+			t.Fatalf("seed %d: %d graceful ends, %v\n%s", seed, r.Graceful, r.Err, r.Tail)
+		}
+	}
+}
+
+// Seeds that found something once.
+func TestSeedsThatFailed(t *testing.T) {
+	for _, seed := range []uint64{1, 72, 127, 287, 737, 1027, 2605, 4396} {
+		report(t, seed, Run(seed, Random(seed), Options{}))
+	}
+}
