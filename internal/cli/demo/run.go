@@ -148,7 +148,8 @@ func (r *run) transfer(parent context.Context, w *wire, res *Result, progress fu
 		return err
 	}
 	defer l.Close()
-	w.port = l.Addr().(*socketapi.Addr).Port
+	port := l.Addr().(*socketapi.Addr).Port
+	w.port.Store(uint32(port))
 	var watch sync.WaitGroup
 	watching := make(chan struct{})
 	defer watch.Wait()
@@ -156,7 +157,7 @@ func (r *run) transfer(parent context.Context, w *wire, res *Result, progress fu
 	watch.Go(func() { r.watch(watching, cancel, progress) })
 
 	r.begun = time.Now()
-	addr := net.JoinHostPort(w.addrs[1].String(), strconv.Itoa(int(w.port)))
+	addr := net.JoinHostPort(w.addrs[1].String(), strconv.Itoa(int(port)))
 	if r.out, err = w.client.Dial(ctx, addr, cfg); err != nil {
 		return causeOf(ctx, fmt.Errorf("set up the association: %w", err))
 	}

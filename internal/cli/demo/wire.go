@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 
 	"github.com/gosctp/gosctp/internal/cli/impair"
 	"github.com/gosctp/gosctp/internal/cli/outcome"
@@ -28,7 +29,7 @@ type wire struct {
 	udpPorts       [2]uint16
 	lossy          [2]*impair.Link
 	client, server *socketapi.Host
-	port           uint16 // the server's
+	port           atomic.Uint32 // the server's
 }
 
 var (
@@ -140,7 +141,7 @@ func (w *wire) start(o *Options, capture *pcapng.Writer) error {
 // capture writes a packet that the client's link saw.
 func (w *wire) capture(to *pcapng.Writer, p *socketapi.Packet) {
 	local, remote := 0, 1
-	if !p.Out && len(p.Data) >= 4 && binary.BigEndian.Uint16(p.Data[2:]) == w.port {
+	if !p.Out && len(p.Data) >= 4 && uint32(binary.BigEndian.Uint16(p.Data[2:])) == w.port.Load() {
 		return // a raw socket's second copy of a packet on loopback: it is the server's
 	}
 	out := pcapng.Packet{Time: p.Time, Src: p.Src, Dst: p.Dst, Outbound: p.Out, Data: p.Data}

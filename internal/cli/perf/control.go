@@ -72,10 +72,10 @@ func hear(c *socketapi.Conn, v any) error {
 	if err != nil {
 		return err
 	}
-	return decode(&info, buf[:n], v)
+	return decode(info, buf[:n], v)
 }
 
-func decode(info *socketapi.RecvInfo, p []byte, v any) error {
+func decode(info socketapi.RecvInfo, p []byte, v any) error {
 	if info.PPID != ppidControl || !info.EOR {
 		return fmt.Errorf("the peer does not speak as `sctp perf` does: %d bytes with payload protocol identifier %d", len(p), info.PPID)
 	}

@@ -81,8 +81,9 @@ func rate(n, secs float64) float64 {
 }
 
 // receive counts messages until the association ends gracefully, or control
-// says so of a message with that payload protocol identifier.
-func receive(c *socketapi.Conn, n *counter, control func(info *socketapi.RecvInfo, p []byte) (bool, error)) (span, error) {
+// says that it is enough. It is asked after each message, and gets those with
+// the payload protocol identifier of control messages; p is nil for others.
+func receive(c *socketapi.Conn, n *counter, control func(info socketapi.RecvInfo, p []byte) (bool, error)) (span, error) {
 	var s span
 	var messages, bytes, firstBytes int64
 	buf := make([]byte, 1<<20)
@@ -95,7 +96,7 @@ func receive(c *socketapi.Conn, n *counter, control func(info *socketapi.RecvInf
 			return s, err
 		}
 		if info.PPID == ppidControl && control != nil {
-			done, err := control(&info, buf[:k])
+			done, err := control(info, buf[:k])
 			if err != nil {
 				return s, err
 			}
@@ -120,7 +121,7 @@ func receive(c *socketapi.Conn, n *counter, control func(info *socketapi.RecvInf
 			s.messages, s.bytes = messages-1, bytes-firstBytes
 		}
 		if control != nil {
-			if done, err := control(nil, nil); err != nil || done {
+			if done, err := control(info, nil); err != nil || done {
 				s.total = sample{s.last, messages, bytes}
 				return s, err
 			}

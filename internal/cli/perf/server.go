@@ -165,8 +165,8 @@ func (s *server) measure(c *socketapi.Conn, r *serverReport) error {
 	var n counter
 	want := int64(-1)
 	var end finish
-	got, err := receive(c, &n, func(info *socketapi.RecvInfo, p []byte) (bool, error) {
-		if info != nil {
+	got, err := receive(c, &n, func(info socketapi.RecvInfo, p []byte) (bool, error) {
+		if p != nil {
 			if err := decode(info, p, &end); err != nil {
 				return false, err
 			}
