@@ -34,15 +34,15 @@ func TestDataRules(t *testing.T) {
 			d: fsm.Consume, want: "error cause 1>src", stays: true,
 		},
 		{ // R-8.1-01 R-8.2-01
-			name: "T3", states: sending, id: fsm.EvTimeoutT3, d: fsm.Consume, want: "strike 0 and all; retransmit 0", stays: true,
+			name: "T3", states: sending, id: fsm.EvTimeoutT3, d: fsm.Consume, want: "retransmit 0; strike 0 and all", stays: true,
 		},
 		{ // R-8.2-02 R-8.2-03: the sixth failure in a row
 			name: "T3, path fails", states: sending, id: fsm.EvTimeoutT3, tcb: func(c *tcb.TCB) { c.Paths[0].Errors = 5 },
-			d: fsm.Consume, want: "strike 0 and all; path 0 inactive; tell path 0 1; retransmit 0", stays: true,
+			d: fsm.Consume, want: "retransmit 0; strike 0 and all; path 0 inactive; tell path 0 1", stays: true,
 		},
 		{
 			name: "T3, path just holds", states: sending, id: fsm.EvTimeoutT3, tcb: func(c *tcb.TCB) { c.Paths[0].Errors = 4 },
-			d: fsm.Consume, want: "strike 0 and all; retransmit 0", stays: true,
+			d: fsm.Consume, want: "retransmit 0; strike 0 and all", stays: true,
 		},
 		{ // R-8.1-03 R-8.1-04 R-8.1-05: the eleventh
 			name: "T3, peer fails", states: sending, id: fsm.EvTimeoutT3, tcb: func(c *tcb.TCB) { c.Errors = 10 },
@@ -50,7 +50,7 @@ func TestDataRules(t *testing.T) {
 		},
 		{
 			name: "T3, peer just holds", states: sending, id: fsm.EvTimeoutT3, tcb: func(c *tcb.TCB) { c.Errors = 9 },
-			d: fsm.Consume, want: "strike 0 and all; retransmit 0", stays: true,
+			d: fsm.Consume, want: "retransmit 0; strike 0 and all", stays: true,
 		},
 		{ // R-6.1-05: an answered probe of a shut window is no failure
 			name: "T3 of a probe", states: in(tcb.Established), id: fsm.EvTimeoutT3, tcb: func(c *tcb.TCB) { c.Errors = 10 },
@@ -58,7 +58,7 @@ func TestDataRules(t *testing.T) {
 		},
 		{ // but nobody shuts a window for ever against one who wants to close
 			name: "T3 of a probe", states: in(tcb.ShutdownPending, tcb.ShutdownReceived), id: fsm.EvTimeoutT3,
-			ev: func(ev *fsm.Event) { ev.Facts.ZeroWindow = true }, d: fsm.Consume, want: "strike 0 and all; retransmit 0", stays: true,
+			ev: func(ev *fsm.Event) { ev.Facts.ZeroWindow = true }, d: fsm.Consume, want: "retransmit 0; strike 0 and all", stays: true,
 		},
 		{ // R-8.1-06 R-8.2-04
 			name: "acknowledged", states: from(tcb.Established, tcb.ShutdownReceived), id: fsm.EvPathsAcked,

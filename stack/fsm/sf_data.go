@@ -58,20 +58,29 @@ func sfT3(v tcb.View, ev *Event, out *Commands) Disposition {
 		out.path(CmdMarkRtx, ev.Path)
 		return Consume
 	}
-	if !strike(v, ev.Path, true, out) {
+	if spent(v, out) {
 		return Consume
 	}
+	// First the timer's own business, back-off above all: a path that is given
+	// up has nothing in flight any more.
 	out.path(CmdMarkRtx, ev.Path)
+	strike(v, ev.Path, true, out)
 	return Consume
+}
+
+// spent ends an association whose peer is unreachable: RFC 9260 section 8.1.
+func spent(v tcb.View, out *Commands) bool {
+	if v.Errors() < v.Config().AssocMaxRetrans {
+		return false
+	}
+	out.end(CommLost, 0)
+	return true
 }
 
 // strike counts a failure of path p, and of the association if assoc is set.
 // It returns false if that was the association's end.
 func strike(v tcb.View, p tcb.PathID, assoc bool, out *Commands) bool {
-	cfg := v.Config()
-	if assoc && v.Errors() >= cfg.AssocMaxRetrans {
-		// RFC 9260 section 8.1: the peer is unreachable.
-		out.end(CommLost, 0)
+	if assoc && spent(v, out) {
 		return false
 	}
 	a := uint32(0)
@@ -80,7 +89,7 @@ func strike(v tcb.View, p tcb.PathID, assoc bool, out *Commands) bool {
 	}
 	out.add(Command{Verb: CmdStrike, Path: p, A: a})
 	pc := v.Path(p)
-	if pc.State == tcb.PathActive && int(pc.Errors) >= cfg.PathMaxRetrans {
+	if pc.State == tcb.PathActive && int(pc.Errors) >= v.Config().PathMaxRetrans {
 		// RFC 9260 section 8.2.
 		out.add(Command{Verb: CmdPathState, Path: p, A: uint32(tcb.PathInactive)})
 		out.notify(NotePathChange, uint32(p), uint32(PathUnreachable), Span{})
