@@ -4,7 +4,9 @@ import (
 	"testing"
 
 	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
@@ -66,6 +68,33 @@ func TestContain(t *testing.T) {
 		if w.x.Contained != 1 {
 			t.Errorf("%d contained", w.x.Contained)
 		}
+	}
+}
+
+// breaking is a data path that does not even come to its end.
+type breaking struct{ *Plane }
+
+func (breaking) Ingest([]byte, tcb.PathID, mono.Time) pipes.Outcome { panic("planted") }
+func (breaking) Close()                                             { panic("planted too") }
+
+// TestContainTwice: where tidying up fails as well, the association is still
+// gone and its user told.
+func TestContainTwice(t *testing.T) {
+	w := newWorld(t)
+	a := new(Association)
+	a.UseDataPlane(breaking{newPlane(&w.cfg, w.x.Pools, w.x.cache)})
+	w.x.Prepare(a, w.settings(), 2, 5000, 6000)
+	w.x.AddPeer(a, peerA, 0)
+	w.x.Associate(a, w.now)
+	w.give(a, chunk.AppendInit(nil, chunk.TypeInitAck, chunk.Init{Tag: peerTag, ARwnd: 65536, OS: 5, MIS: 7, TSN: 100, Params: chunk.AppendCookieParam(nil, []byte("c"))}))
+	w.give(a, chunk.AppendCookieAck(nil))
+	a.Wakes, w.out = 0, nil
+	w.give(a, chunk.AppendData(nil, chunk.Data{TSN: 100, Flags: 3, Payload: []byte("x")}))
+	if a.State() != tcb.Closed || !a.End.Ended || a.End.Cause == 0 || a.Wakes&WakeEnded == 0 || w.x.Contained != 1 {
+		t.Errorf("%v, %+v, wakes %b, %d contained", a.State(), a.End, a.Wakes, w.x.Contained)
+	}
+	if a.TCB().TimerArmed(tcb.T1Init) || a.timers != [tcb.NumTimers]mono.Time{} {
+		t.Error("a timer runs")
 	}
 }
 

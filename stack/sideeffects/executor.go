@@ -439,9 +439,16 @@ func (x *Executor) contain() {
 func (x *Executor) condemn() {
 	a := x.a
 	defer func() {
-		if recover() != nil {
-			a.tcb.State = tcb.Closed
+		if recover() == nil {
+			return
 		}
+		// Not even the end went well. It is one nevertheless.
+		x.stopTimers()
+		a.tcb.State = tcb.Closed
+		if !a.End.Ended {
+			a.End = End{Ended: true, Change: fsm.CommLost, Cause: chunk.CauseOutOfResource}
+		}
+		a.Wakes |= WakeEnded | WakeReadable | WakeWritable
 	}()
 	x.fifo.reset()
 	x.ctl.reset()
