@@ -11,6 +11,7 @@ import (
 	"github.com/gosctp/gosctp/sim/impair"
 	"github.com/gosctp/gosctp/stack"
 	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
@@ -32,6 +33,8 @@ type Options struct {
 	Trace io.Writer         // every step, as a line
 	Tap   func(Packet)      // every packet
 	Drop  func(Packet) bool // packets to lose, as Network.Drop
+
+	script func(*run) // a test's own, before time passes
 }
 
 // Limits of a run: virtual time, and things that happen.
@@ -44,13 +47,14 @@ type run struct {
 	net    *Network
 	s      Scenario
 	a, z   *Host
-	addrA  netip.Addr
-	addrZ  netip.Addr
+	addrA  []netip.Addr // by path
+	addrZ  []netip.Addr
 	users  []*user
 	pairs  []*pair
 	eps    []*stack.Endpoint
 	errs   []error
 	listen map[*Host]*stack.Endpoint
+	note   func(*user, *ulpqueue.Notification) // sees the notifications, if set
 }
 
 // pair is an association with its two ends.
@@ -88,6 +92,9 @@ func Run(seed uint64, s Scenario, o Options) (res Result) {
 		}
 	}()
 	r.build(w)
+	if o.script != nil {
+		o.script(r)
+	}
 	steps := 0
 	start := r.net.Now()
 	for r.net.Step(start.Add(maxTime)) && len(r.errs) == 0 {
@@ -111,30 +118,41 @@ func (r *run) fail(format string, args ...any) {
 
 func (r *run) build(w io.Writer) {
 	s := &r.s
-	r.addrA, r.addrZ = netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
-	if s.V6 {
-		r.addrA, r.addrZ = netip.MustParseAddr("fd00::1"), netip.MustParseAddr("fd00::2")
+	paths := s.paths()
+	for i := range paths {
+		format := "10.0.%d.%d"
+		if s.V6 {
+			format = "fd00:%d::%d"
+		}
+		r.addrA = append(r.addrA, netip.MustParseAddr(fmt.Sprintf(format, i, 1)))
+		r.addrZ = append(r.addrZ, netip.MustParseAddr(fmt.Sprintf(format, i, 2)))
 	}
-	r.a = r.net.AddHost("A", s.MTU, stack.Options{Trace: &trace.Writer{Who: "A", W: w}}, r.addrA)
-	r.z = r.net.AddHost("Z", s.MTU, stack.Options{Trace: &trace.Writer{Who: "Z", W: w}}, r.addrZ)
-	az := r.net.Connect(r.addrA, r.addrZ, s.AtoZ)
-	za := r.net.Connect(r.addrZ, r.addrA, s.ZtoA)
-	start := r.net.Now()
-	for _, d := range s.Dead {
-		r.net.At(start.Add(d.From), func() {
-			az.SetConfig(impair.Config{Loss: 1})
-			za.SetConfig(impair.Config{Loss: 1})
-		})
-		r.net.At(start.Add(d.To), func() {
-			az.SetConfig(s.AtoZ)
-			za.SetConfig(s.ZtoA)
-		})
+	r.a = r.net.AddHost("A", s.MTU, stack.Options{Trace: &trace.Writer{Who: "A", W: w}}, r.addrA...)
+	r.z = r.net.AddHost("Z", s.MTU, stack.Options{Trace: &trace.Writer{Who: "Z", W: w}}, r.addrZ...)
+	for i, p := range paths {
+		az := r.net.Connect(r.addrA[i], r.addrZ[i], p.AtoZ)
+		za := r.net.Connect(r.addrZ[i], r.addrA[i], p.ZtoA)
+		for _, d := range p.Dead {
+			if d.Way != WayZtoA {
+				r.kill(az, p.AtoZ, d)
+			}
+			if d.Way != WayAtoZ {
+				r.kill(za, p.ZtoA, d)
+			}
+		}
 	}
 	r.listenOn(r.z, portZ, &s.Z)
 	r.listenOn(r.a, portA, &s.A)
 	for i, plan := range s.Assocs {
 		r.plan(i, plan)
 	}
+}
+
+// kill loses all packets of a wire for a time.
+func (r *run) kill(w *impair.Link, cfg impair.Config, d Span) {
+	start := r.net.Now()
+	r.net.At(start.Add(d.From), func() { w.SetConfig(impair.Config{Loss: 1}) })
+	r.net.At(start.Add(d.To), func() { w.SetConfig(cfg) })
 }
 
 // listenOn has a host take associations, and gives them to the users that
@@ -152,7 +170,11 @@ func (r *run) listenOn(h *Host, port uint16, cfg *tcb.Config) {
 }
 
 func (r *run) open(h *Host, port uint16, cfg *tcb.Config) *stack.Endpoint {
-	ep, err := h.Stack.Open(nil, port, cfg)
+	var local []netip.Addr
+	if len(r.s.More) > 0 && !r.s.Wildcard {
+		local = h.addrs
+	}
+	ep, err := h.Stack.Open(local, port, cfg)
 	if err != nil {
 		panic(err)
 	}
@@ -197,10 +219,13 @@ func (r *run) plan(i int, plan AssocPlan) {
 	p.z = r.newUser(name+" at Z", plan.Z, za, az)
 	r.pairs = append(r.pairs, p)
 
-	dial := func(u *user, h *Host, cfg *tcb.Config, to netip.Addr, port uint16, at mono.Duration) {
+	dial := func(u *user, h *Host, cfg *tcb.Config, to []netip.Addr, port uint16, at mono.Duration) {
+		if r.s.Known > 0 {
+			to = to[:r.s.Known]
+		}
 		r.net.At(r.net.Now().Add(at), func() {
 			ep := r.open(h, p.port, cfg)
-			a, err := ep.Associate([]netip.Addr{to}, port, 0, nil, u.wake)
+			a, err := ep.Associate(to, port, 0, nil, u.wake)
 			if err != nil {
 				r.fail("%s: associate: %w", u.name, err)
 				return

@@ -16,12 +16,45 @@ type Scenario struct {
 	// Dead are times in which nothing arrives.
 	Dead []Span
 
+	// More are paths beside the one above: both hosts have an address on each,
+	// and those on different paths do not see each other.
+	More []PathPlan
+	// Known is how many of the peer's addresses whoever starts an association
+	// names; 0 means all.
+	Known int
+	// Wildcard has endpoints bound to all addresses instead of naming them.
+	Wildcard bool
+
 	A, Z   tcb.Config
 	Assocs []AssocPlan
 }
 
 // Span is a span of time, from the start of the run.
-type Span struct{ From, To mono.Duration }
+type Span struct {
+	From, To mono.Duration
+	Way      Way
+}
+
+// Way is in which direction packets are lost.
+type Way uint8
+
+// Ways.
+const (
+	BothWays Way = iota
+	WayAtoZ
+	WayZtoA
+)
+
+// PathPlan is a further path between the hosts.
+type PathPlan struct {
+	AtoZ, ZtoA impair.Config
+	Dead       []Span
+}
+
+// paths lists all paths.
+func (s *Scenario) paths() []PathPlan {
+	return append([]PathPlan{{s.AtoZ, s.ZtoA, s.Dead}}, s.More...)
+}
 
 // AssocPlan is an association.
 type AssocPlan struct {
@@ -45,8 +78,13 @@ const (
 // Reliable reports whether the scenario leaves no excuse for a lost message:
 // nobody aborts, the link is never dead and loses little.
 func (s *Scenario) Reliable() bool {
-	for _, c := range []impair.Config{s.AtoZ, s.ZtoA} {
-		if c.Loss > .1 || c.LossBurst > 1.5 || c.Corrupt > .05 {
+	for _, p := range s.paths() {
+		for _, c := range []impair.Config{p.AtoZ, p.ZtoA} {
+			if c.Loss > .1 || c.LossBurst > 1.5 || c.Corrupt > .05 {
+				return false
+			}
+		}
+		if len(p.Dead) > 0 {
 			return false
 		}
 	}
@@ -55,7 +93,7 @@ func (s *Scenario) Reliable() bool {
 			return false
 		}
 	}
-	return len(s.Dead) == 0
+	return true
 }
 
 const ms = mono.Millisecond
@@ -79,7 +117,7 @@ func Random(seed uint64) Scenario {
 	}
 	if chance(.1) {
 		from := pick(0, 30*ms, 500*ms, 3*mono.Second)
-		s.Dead = append(s.Dead, Span{from, from + pick(300*ms, 4*mono.Second, 40*mono.Second, 2000*mono.Second)})
+		s.Dead = append(s.Dead, Span{From: from, To: from + pick(300*ms, 4*mono.Second, 40*mono.Second, 2000*mono.Second)})
 	}
 	s.A, s.Z = randomConfig(rng), randomConfig(rng)
 	for range 1 + rng.IntN(3) {

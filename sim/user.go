@@ -209,6 +209,9 @@ func (u *user) take(m *ulpqueue.Message) {
 }
 
 func (u *user) notified(n *ulpqueue.Notification) {
+	if u.run.note != nil {
+		u.run.note(u, n)
+	}
 	if n.Kind == ulpqueue.NotePartialAborted {
 		u.in.forget(chunk.StreamID(n.A), n.C == 1)
 		return

@@ -121,7 +121,12 @@ func TestHeartbeatRules(t *testing.T) {
 			want: "answered 0; rtt 0 30ms; forgive 1 all 1", stays: true,
 		},
 		{ // R-5.4-02
-			name: "HEARTBEAT ACK confirms", states: answering, id: fsm.EvHeartbeatAck, d: fsm.Consume,
+			name: "HEARTBEAT ACK confirms", states: []tcb.State{tcb.Established, tcb.ShutdownPending, tcb.ShutdownReceived}, id: fsm.EvHeartbeatAck, d: fsm.Consume,
+			tcb:  path(func(p *tcb.PathCtl) { p.HBOut, p.Nonce, p.State = true, 42, tcb.PathUnconfirmed }),
+			want: "answered 0; rtt 0 30ms; path 0 active; tell path 0 2; start heartbeat>0; forgive 1 all 1", stays: true,
+		},
+		{ // R-8.3-02: no more HEARTBEATs
+			name: "HEARTBEAT ACK confirms too late", states: []tcb.State{tcb.ShutdownSent}, id: fsm.EvHeartbeatAck, d: fsm.Consume,
 			tcb:  path(func(p *tcb.PathCtl) { p.HBOut, p.Nonce, p.State = true, 42, tcb.PathUnconfirmed }),
 			want: "answered 0; rtt 0 30ms; path 0 active; tell path 0 2; forgive 1 all 1", stays: true,
 		},

@@ -26,6 +26,9 @@ func sfHeartbeatAck(v tcb.View, ev *Event, out *Commands) Disposition {
 	if pc.State == tcb.PathUnconfirmed {
 		out.add(Command{Verb: CmdPathState, Path: hb.Path, A: uint32(tcb.PathActive)})
 		out.notify(NotePathChange, uint32(hb.Path), uint32(PathConfirmed), Span{})
+		if v.State().MaySendData() {
+			out.start(tcb.THeartbeat, hb.Path) // the normal rate from now on
+		}
 	}
 	// Clears both counters, and brings an inactive path back.
 	out.add(Command{Verb: CmdClearErrors, A: 1, C: uint32(tcb.PathSet(0).With(hb.Path))})

@@ -41,7 +41,9 @@ type Association struct {
 
 	timers [tcb.NumTimers]mono.Time
 	hb     []mono.Time // heartbeat timers, by PathID
-	cookie []byte      // for COOKIE ECHO
+	// nextProbe is when the next unconfirmed path may be probed (HB.Max.Burst).
+	nextProbe mono.Time
+	cookie    []byte // for COOKIE ECHO
 
 	blocked bool // the host had no slot for its packets
 	rx, tx  traffic

@@ -50,6 +50,9 @@ func (x *Executor) heartbeat(c *fsm.Command) {
 	pc := &x.a.tcb.Paths[c.Path]
 	pc.HBOut = true
 	pc.Nonce = uint64(c.A)<<32 | uint64(c.B)
+	if pc.State == tcb.PathUnconfirmed {
+		x.a.nextProbe = x.now.Add(x.probeGap())
+	}
 	x.ctl.add(c, c.Path)
 	if x.ev.ID == fsm.EvTimeoutHeartbeat {
 		x.a.data.Trim() // the association is idle

@@ -31,25 +31,37 @@ func (x *Executor) stopTimers() {
 }
 
 // startHeartbeats starts the heartbeat timer of every path. Unconfirmed paths
-// are probed at once (RFC 9260 section 5.4).
+// are probed at once, as far as HB.Max.Burst allows (RFC 9260 section 5.4).
 func (x *Executor) startHeartbeats() {
-	for p := range x.a.hb {
-		if x.a.tcb.Paths[p].State == tcb.PathUnconfirmed {
-			x.a.hb[p] = x.now
-			x.a.tcb.Paths[p].HBArmed = true
+	a := x.a
+	at := max(x.now, a.nextProbe)
+	for p := range a.hb {
+		if pc := &a.tcb.Paths[p]; pc.State == tcb.PathUnconfirmed && !pc.HBOut {
+			a.hb[p] = at
+			pc.HBArmed = true
+			at = at.Add(x.probeGap())
 		} else {
 			x.startHeartbeat(tcb.PathID(p))
 		}
 	}
 }
 
+// probeGap spaces probes of unconfirmed paths, whichever they are, so that
+// there are HB.Max.Burst of them in an RTO of the path in use.
+func (x *Executor) probeGap() mono.Duration {
+	active, _ := x.a.tcb.SelectPaths()
+	return x.a.data.RTO(active) / mono.Duration(max(x.a.tcb.Cfg.HBMaxBurst, 1))
+}
+
 // startHeartbeat arms the heartbeat timer of path p for HB.interval plus the
 // RTO, which varies by half to either side (RFC 9260 section 8.3). Without
-// HB.interval only unconfirmed paths are probed.
+// HB.interval only unconfirmed paths are probed. These are probed each RTO,
+// until they have failed as often as makes a path inactive (section 5.4).
 func (x *Executor) startHeartbeat(p tcb.PathID) {
 	a := x.a
-	confirmed := a.tcb.Paths[p].State != tcb.PathUnconfirmed
-	if confirmed && a.tcb.Cfg.HBInterval == 0 {
+	pc := &a.tcb.Paths[p]
+	normal := pc.State != tcb.PathUnconfirmed || int(pc.Errors) > a.tcb.Cfg.PathMaxRetrans
+	if normal && a.tcb.Cfg.HBInterval == 0 {
 		a.hb[p] = 0
 		a.tcb.Paths[p].HBArmed = false
 		return
@@ -59,11 +71,11 @@ func (x *Executor) startHeartbeat(p tcb.PathID) {
 	jitter := mono.Duration(uint16(b[0])<<8 | uint16(b[1]))
 	d := a.data.RTO(p)
 	d = d/2 + d*jitter/65536
-	if confirmed {
+	if normal {
 		d += a.tcb.Cfg.HBInterval
 	}
 	a.hb[p] = x.now.Add(d)
-	a.tcb.Paths[p].HBArmed = true
+	pc.HBArmed = true
 }
 
 const maxExtension = 60 * 1000 // ms; the most a Cookie Preservative gets

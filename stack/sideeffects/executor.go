@@ -128,6 +128,10 @@ func (x *Executor) Timeout(a *Association, now mono.Time) {
 	}
 	for p := 0; x.live() && p < len(a.hb); p++ {
 		if t := a.hb[p]; t != 0 && t <= now {
+			if now < a.nextProbe && a.tcb.Paths[p].State == tcb.PathUnconfirmed {
+				a.hb[p] = a.nextProbe
+				continue
+			}
 			a.hb[p] = 0
 			a.tcb.Paths[p].HBArmed = false
 			x.event(fsm.EvTimeoutHeartbeat, tcb.PathID(p))
@@ -323,7 +327,9 @@ func (x *Executor) facts() {
 	x.a.data.Facts(f)
 	if p := x.ev.Path; int(p) < len(x.a.dests) {
 		last := x.a.data.LastSent(p)
-		f.PathBusy = last != 0 && x.now.Sub(last) < x.a.tcb.Cfg.HBInterval
+		// The heartbeat period of the path is RTO + HB.interval (RFC 9260
+		// section 8.3).
+		f.PathBusy = last != 0 && x.now.Sub(last) < x.a.tcb.Cfg.HBInterval+x.a.data.RTO(p)
 	}
 	f.PeerUnknown = x.in != nil && x.ev.Path == tcb.NoPath
 }
