@@ -239,7 +239,6 @@ type user struct {
 	got  [streams]uint32 // next to come
 	seen map[uint32]bool // of the unordered stream
 	part [streams][]byte
-	held int // messages and bytes the reader has not given back
 }
 
 func (u *user) reset() {

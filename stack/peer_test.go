@@ -266,6 +266,7 @@ type peer struct {
 	tsn    chunk.TSN  // next to send
 	itsn   chunk.TSN  // the stack's initial TSN
 	cookie []byte
+	offer  [3]uint32 // a_rwnd, OS and MIS of the stack's INIT ACK
 	a      *stack.Assoc
 	list   ulpqueue.List
 	notes  []ulpqueue.Notification
@@ -320,10 +321,11 @@ func (p *peer) takeInitAck() {
 	if e := f.Decode(c); e != chunk.ErrNone {
 		p.Fatal("INIT ACK:", e)
 	}
-	if vtag(pkt) != p.tag || pkt.dst != p.addr || pkt.src != p.to {
+	if vtag(pkt) != p.tag || pkt.dst != p.addr || pkt.src != p.to { // R-5.1.2-07 R-5.1-03 R-5.1-04
 		p.Fatalf("INIT ACK with tag %x from %v to %v", vtag(pkt), pkt.src, pkt.dst)
 	}
 	p.theirs, p.itsn = f.Tag, f.TSN
+	p.offer = [3]uint32{f.ARwnd, uint32(f.OS), uint32(f.MIS)}
 	p.cookie = append([]byte(nil), f.Cookie.Of(c)...)
 }
 
@@ -381,7 +383,10 @@ func (p *peer) dialUp() *peer {
 	p.Helper()
 	p.dial()
 	p.send(p.initAck(someCookie))
-	p.expect("COOKIE ECHO")
+	c, pkt := first(p.take(), chunk.TypeCookieEcho)
+	if c == nil || vtag(pkt) != p.tag || string(c.Body()) != string(chunk.Param(someCookie).Body()[:len(c.Body())]) { // R-8.5.1-14 R-5.1.4-01
+		p.Fatalf("%x", c)
+	}
 	p.send(chunk.AppendCookieAck(nil))
 	p.expect("")
 	p.inState(tcb.Established)

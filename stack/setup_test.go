@@ -37,6 +37,9 @@ func TestSetup(t *testing.T) {
 	})
 	t.Run("active", func(t *testing.T) {
 		p := newRig(t).peer().dialUp()
+		p.send(sack(p.itsn-1, 65536)) // R-5.1-20: the point where it begins
+		p.expect("")
+		p.inState(tcb.Established)
 		if err := p.write("hello"); err != nil {
 			t.Fatal(err)
 		}
@@ -96,6 +99,7 @@ func TestInitVariants(t *testing.T) {
 		{"parameter of length 0", "ABORT(13)", mk(tag, 65536, 1, 1, []byte{0, 5, 0, 0, 1, 2, 3, 4})},
 		{"R-5.1.2-09 an IPv6 address", "INIT ACK", mk(tag, 65536, 1, 1, chunk.AppendAddrParam(nil, netip.MustParseAddr("2001:db8::1")))},
 		{"R-3.3.2.1.5-02 type 11 supported", "INIT ACK", mk(tag, 65536, 1, 1, chunk.AppendAddrTypes(nil, chunk.ParamIPv4, chunk.ParamHostName))},
+		{"R-5.1.2-10 R-5.1.2-11 IPv6 only, it says", "INIT ACK", mk(tag, 65536, 1, 1, chunk.AppendAddrTypes(nil, chunk.ParamIPv6))},
 		{"ECN", "INIT ACK", mk(tag, 65536, 1, 1, chunk.AppendParam(nil, chunk.ParamECN, nil))},
 		{"R-3.3.2-05 flags set", "INIT ACK", func() []byte { b := mk(tag, 65536, 1, 1, nil); b[1] = 0xff; return b }()},
 		{"short", "", plain(chunk.TypeInit, 1, 2, 3, 4)},
@@ -460,7 +464,7 @@ func TestLostSetup(t *testing.T) {
 		p.send(p.echo())
 		p.expect("COOKIE ACK")
 	})
-	t.Run("COOKIE ACK", func(t *testing.T) { // table 12: D
+	t.Run("COOKIE ACK", func(t *testing.T) { // table 12: D; R-5.1.5-11
 		p := newRig(t).peer().connect()
 		for range 3 {
 			p.send(p.echo())
@@ -719,6 +723,9 @@ func TestRestart(t *testing.T) {
 	p.takeInitAck() // R-5.2.2-01 R-5.2.2-06
 	if p.theirs == old.theirs {
 		t.Error("the tag was not renewed") // R-5.2.2-07
+	}
+	if p.offer != old.offer { // R-5.2.2-08
+		t.Errorf("a_rwnd, OS and MIS %v, before %v", p.offer, old.offer)
 	}
 	p.inState(tcb.Established) // R-5.2.2-10
 	old.send(old.data("still there"))
