@@ -61,7 +61,7 @@ func TestPerf(t *testing.T) {
 		if r.Start.Mode != tc.mode || r.Start.Transport != "udp" || r.Start.Size != tc.size || r.Start.Parallel != tc.parallel {
 			t.Errorf("%s: start %+v", tc.flags, r.Start)
 		}
-		if len(r.Intervals) < 2 || r.Intervals[0].Bytes == 0 || r.Intervals[0].Rate == 0 {
+		if len(r.Intervals) == 0 || r.Intervals[0].Bytes == 0 || r.Intervals[0].Rate == 0 {
 			t.Errorf("%s: intervals %+v", tc.flags, r.Intervals)
 		}
 		sent := r.End.Sent
@@ -84,7 +84,7 @@ func TestPerfText(t *testing.T) {
 	if code != 0 {
 		t.Fatalf("exit status %d: %s", code, errs)
 	}
-	for _, want := range []string{"interval", "[  1]   0.00-0.", "bit/s", "sent ", "received ", "handshake"} {
+	for _, want := range []string{"interval", "[  1]   0.00-", "bit/s", "sent ", "received ", "handshake"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in:\n%s", want, out)
 		}
