@@ -14,20 +14,21 @@ import (
 )
 
 const (
+	rxFirst = 8 // slots to begin with; doubled when a read fills them
 	rxBatch = 64
 	rxBuf   = 65536
 )
 
 func (s *Stack) readLoop(i int) {
 	defer s.wg.Done()
-	slots := make([]transport.RxSlot, rxBatch)
-	for j := range slots {
-		slots[j].Buf = make([]byte, rxBuf)
-	}
+	slots := moreSlots(nil, rxFirst)
 	for {
 		n, err := s.links[i].ReadBatch(slots)
 		if n > 0 {
 			s.Input(i, slots[:n], s.clock.Now())
+		}
+		if n == len(slots) && n < rxBatch {
+			slots = moreSlots(slots, n)
 		}
 		if err != nil {
 			if !errors.Is(err, net.ErrClosed) {
@@ -36,6 +37,14 @@ func (s *Stack) readLoop(i int) {
 			return
 		}
 	}
+}
+
+// moreSlots adds n slots: a link that is hardly used needs few.
+func moreSlots(slots []transport.RxSlot, n int) []transport.RxSlot {
+	for range n {
+		slots = append(slots, transport.RxSlot{Buf: make([]byte, rxBuf)})
+	}
+	return slots
 }
 
 // Input processes packets that link i received, one caller per link at a

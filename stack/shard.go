@@ -41,7 +41,6 @@ type shard struct {
 func newShard(s *Stack, i int) *shard {
 	sh := &shard{stack: s, index: i, byTag: make(map[chunk.VTag]*Assoc)}
 	sh.x = sideeffects.Executor{Host: sh, Pools: s.pools, Trace: s.opts.Trace, Paranoid: s.opts.Paranoid}
-	sh.ring.init()
 	sh.timer = s.clock.NewTimer()
 	sh.sender.wake = make(chan struct{}, 1)
 	return sh
@@ -100,7 +99,9 @@ func (sh *shard) release() {
 	if len(sh.wakes) > len(few) {
 		wakes = append(wakes, sh.wakes[len(few):]...)
 	}
+	ended := false
 	for _, a := range wakes {
+		ended = ended || a.a.Wakes&sideeffects.WakeEnded != 0
 		a.pending.Or(uint32(a.a.Wakes))
 		a.a.Wakes = 0
 		a.waking = false
@@ -109,6 +110,10 @@ func (sh *shard) release() {
 	sh.wakes = sh.wakes[:0]
 	sh.mu.Unlock()
 	sh.drain()
+	if ended {
+		// Who hears of an end may exit: the last packet has to be out.
+		sh.ring.flush(sh)
+	}
 	for _, a := range wakes {
 		a.wake()
 	}

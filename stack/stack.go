@@ -133,6 +133,7 @@ func (s *Stack) Close() error {
 	if s.closed.Swap(true) {
 		return net.ErrClosed
 	}
+	s.Flush()
 	close(s.closing)
 	var errs []error
 	for _, l := range s.links {
@@ -144,6 +145,14 @@ func (s *Stack) Close() error {
 	}
 	s.ports.closeAll()
 	return errors.Join(errs...)
+}
+
+// Flush returns when all packets that were built before have been handed to
+// their links.
+func (s *Stack) Flush() {
+	for _, sh := range s.shards {
+		sh.ring.flush(sh)
+	}
 }
 
 // Now returns the stack's time.

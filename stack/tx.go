@@ -29,8 +29,6 @@ type txMeta struct {
 	a    *Assoc
 }
 
-func (r *txRing) init() {}
-
 func (r *txRing) empty() bool { return r.head.Load() == r.tail.Load() }
 
 // Slot implements sideeffects.Host.
@@ -68,6 +66,16 @@ func (sh *shard) Emit(packet []byte, to sideeffects.Addressing) {
 	s.Err = nil
 	r.meta[h%ringSize] = txMeta{link: to.Link, a: sh.current}
 	r.head.Store(h + 1)
+}
+
+// flush returns when everything in the ring has been sent, by whomever.
+func (r *txRing) flush(sh *shard) {
+	if r.empty() {
+		return
+	}
+	r.mu.Lock()
+	sh.send()
+	r.mu.Unlock()
 }
 
 // drain sends what the ring holds, unless somebody else does already: then

@@ -46,7 +46,7 @@ const (
 	CmdMarkRtx    // T3-rtx expired on Path
 	CmdRTTSample  // Path, Dur
 	CmdBackoff    // double Path's RTO
-	CmdHeartbeat  // HEARTBEAT to Path with nonce A<<32|B
+	CmdHeartbeat  // HEARTBEAT to Path with nonce A<<32|B; NoPath: the packet's source, if that is a path
 	CmdHBAcked    // Path, its HEARTBEAT came back
 	CmdHBUnsolved // the HEARTBEAT to Path stays unanswered: the next one counts afresh
 
@@ -56,6 +56,7 @@ const (
 	CmdPathState   // Path gets state A
 	CmdInitTry     // one more INIT or COOKIE ECHO; A 1: back to none
 	CmdCtlPath     // Path is where control chunks go
+	CmdPrimary     // Path is the primary path
 	CmdStale       // one more Stale Cookie answered; A: Cookie Preservative in ms
 
 	// To the user.

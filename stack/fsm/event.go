@@ -43,6 +43,7 @@ const (
 	EvPrimShutdown
 	EvPrimAbort
 	EvPrimHeartbeat
+	EvPrimSetPrimary
 
 	EvNoPendingTSN  // nothing is queued or in flight any more
 	EvPathsAcked    // new data was acknowledged on Paths
@@ -99,6 +100,7 @@ type Event struct {
 type CookieFacts struct {
 	Valid    bool // MAC, addresses, ports and tag fit
 	Expired  bool
+	Moved    bool // it came from another address than the one that it was sent to
 	StaleBy  mono.Duration
 	LocalTag chunk.VTag
 	PeerTag  chunk.VTag

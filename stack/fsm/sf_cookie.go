@@ -42,9 +42,25 @@ func sfCookieEcho(_ tcb.View, ev *Event, out *Commands) Disposition {
 	out.add(Command{Verb: CmdNewAssoc, C: ev.Env.Tie[0]})
 	out.state(tcb.Established)
 	out.send(chunk.TypeCookieAck, tcb.NoPath)
+	if ev.Cookie.Moved {
+		sendHeartbeat(ev, tcb.NoPath, out) // section 5.4: that address is not confirmed
+	}
 	out.count(StatPassiveEstabs)
 	up(out, CommUp)
 	return Consume
+}
+
+// ackCookie answers a COOKIE ECHO. If it came from an address that is not
+// confirmed, that has to be probed in the same packet (RFC 9260 section 5.4).
+func ackCookie(v tcb.View, ev *Event, out *Commands) {
+	s := v.State()
+	probe := s < tcb.Established || s.MaySendData()
+	if p := ev.Path; probe && int(p) < v.NumPaths() && v.Path(p).State == tcb.PathUnconfirmed {
+		out.send(chunk.TypeCookieAck, p)
+		sendHeartbeat(ev, p, out)
+		return
+	}
+	out.send(chunk.TypeCookieAck, tcb.NoPath)
 }
 
 func up(out *Commands, change AssocChange) {
@@ -83,31 +99,31 @@ func sfCookieEchoDup(v tcb.View, ev *Event, out *Commands) Disposition {
 
 // cookieAgain is action D: our COOKIE ACK was lost, or the peer's crossed our
 // COOKIE ECHO.
-func cookieAgain(v tcb.View, _ *Event, out *Commands) Disposition {
+func cookieAgain(v tcb.View, ev *Event, out *Commands) Disposition {
 	if v.State() == tcb.CookieEchoed {
 		out.stop(tcb.T1Cookie)
-		out.send(chunk.TypeCookieAck, tcb.NoPath)
+		ackCookie(v, ev, out)
 		established(v, out)
 		return Consume
 	}
-	out.send(chunk.TypeCookieAck, tcb.NoPath)
+	ackCookie(v, ev, out)
 	return Consume
 }
 
 // cookieCollision is action B: both ends started at once, and the peer's INIT
 // has another tag than the one we know, if any.
-func cookieCollision(v tcb.View, _ *Event, out *Commands) Disposition {
+func cookieCollision(v tcb.View, ev *Event, out *Commands) Disposition {
 	switch v.State() {
 	case tcb.CookieWait, tcb.CookieEchoed:
 		out.stop(tcb.T1Init)
 		out.stop(tcb.T1Cookie)
 		out.verb(CmdAdoptCookie)
-		out.send(chunk.TypeCookieAck, tcb.NoPath)
+		ackCookie(v, ev, out)
 		established(v, out)
 	default:
 		// The peer was up with us and began anew: what it had is gone.
 		out.verb(CmdAdoptCookie)
-		out.send(chunk.TypeCookieAck, tcb.NoPath)
+		ackCookie(v, ev, out)
 		out.notify(NoteAssocChange, uint32(Restarted), 0, Span{})
 	}
 	return Consume
@@ -131,7 +147,7 @@ func cookieRestart(v tcb.View, ev *Event, out *Commands) Disposition {
 	out.verb(CmdTimersStop)
 	out.add(Command{Verb: CmdRestart, C: ev.Env.Tie[0]})
 	out.state(s)
-	out.send(chunk.TypeCookieAck, tcb.NoPath)
+	ackCookie(v, ev, out)
 	out.count(StatRestarts)
 	up(out, Restarted)
 	return Consume
@@ -152,6 +168,11 @@ func sfCookieAck(v tcb.View, ev *Event, out *Commands) Disposition {
 	out.stop(tcb.T1Cookie)
 	if v.InitTries() == 0 {
 		out.add(Command{Verb: CmdRTTSample, Path: v.CtlPath(), Dur: ev.Env.Now.Sub(v.CtlSent())})
+	}
+	if v.CtlPath() != v.Primary() {
+		// The first address did not answer: of those left the one that did is
+		// the initial primary path (section 5.1.2).
+		out.path(CmdPrimary, v.CtlPath())
 	}
 	established(v, out)
 	return Consume

@@ -15,11 +15,13 @@ func sfData(_ tcb.View, _ *Event, out *Commands) Disposition {
 // sfDataShutdownSent: RFC 9260 section 9.2, each packet with DATA is answered
 // at once with SHUTDOWN, and with a SACK if there are gaps or duplicates. A
 // peer that still sends is alive: it gets all retransmissions again.
-func sfDataShutdownSent(v tcb.View, _ *Event, out *Commands) Disposition {
+func sfDataShutdownSent(v tcb.View, ev *Event, out *Commands) Disposition {
+	p := backTo(v, ev)
 	out.verb(CmdIngest)
 	out.add(Command{Verb: CmdClearErrors, A: 1})
-	out.send(chunk.TypeShutdown, v.CtlPath())
-	out.start(tcb.T2Shutdown, v.CtlPath())
+	out.path(CmdCtlPath, p)
+	out.send(chunk.TypeShutdown, p)
+	out.start(tcb.T2Shutdown, p)
 	return Consume
 }
 

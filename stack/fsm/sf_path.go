@@ -68,6 +68,18 @@ func sendHeartbeat(ev *Event, p tcb.PathID, out *Commands) {
 	out.add(Command{Verb: CmdHeartbeat, Path: p, A: uint32(n >> 32), B: uint32(n)})
 }
 
+// sfSetPrimary: RFC 9260 section 11.1.4. Nothing may be sent to an unconfirmed
+// address (section 5.4).
+func sfSetPrimary(v tcb.View, ev *Event, out *Commands) Disposition {
+	if int(ev.Path) >= v.NumPaths() || v.Path(ev.Path).State == tcb.PathUnconfirmed {
+		out.result(ResultState)
+		return Discard
+	}
+	out.path(CmdPrimary, ev.Path)
+	out.result(ResultOK)
+	return Consume
+}
+
 // sfHeartbeatRequest: RFC 9260 section 11.1.8.
 func sfHeartbeatRequest(v tcb.View, ev *Event, out *Commands) Disposition {
 	if int(ev.Path) >= v.NumPaths() {

@@ -76,8 +76,8 @@ func sfShutdown(_ tcb.View, _ *Event, out *Commands) Disposition {
 }
 
 // sfShutdownBoth: RFC 9260 section 9.2, both ends closed at once.
-func sfShutdownBoth(v tcb.View, _ *Event, out *Commands) Disposition {
-	sendShutdownAck(v.CtlPath(), out)
+func sfShutdownBoth(v tcb.View, ev *Event, out *Commands) Disposition {
+	sendShutdownAck(backTo(v, ev), out)
 	return Consume
 }
 
@@ -88,9 +88,18 @@ func sfShutdownAgain(_ tcb.View, _ *Event, out *Commands) Disposition {
 }
 
 // sfShutdownLate: our SHUTDOWN ACK was lost.
-func sfShutdownLate(v tcb.View, _ *Event, out *Commands) Disposition {
-	out.send(chunk.TypeShutdownAck, v.CtlPath())
+func sfShutdownLate(v tcb.View, ev *Event, out *Commands) Disposition {
+	out.send(chunk.TypeShutdownAck, backTo(v, ev))
 	return Consume
+}
+
+// backTo is where a chunk of the teardown that answers the one in hand goes: to
+// where that came from (RFC 9260 section 6.4), because this path works.
+func backTo(v tcb.View, ev *Event) tcb.PathID {
+	if int(ev.Path) < v.NumPaths() && v.Path(ev.Path).State != tcb.PathUnconfirmed {
+		return ev.Path
+	}
+	return v.CtlPath()
 }
 
 // sfShutdownAck: RFC 9260 section 9.2, the end on the SHUTDOWN sender's side,

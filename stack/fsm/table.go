@@ -76,6 +76,8 @@ func init() {
 			noAssoc, abortEarly, abortUser, abortUser, abortUser, abortUser, abortUser, abortUser)},
 		EvPrimHeartbeat: {name: "REQUEST HEARTBEAT", cells: cells(
 			noAssoc, wrongState, wrongState, hbRequest, hbRequest, wrongState, hbRequest, wrongState)},
+		EvPrimSetPrimary: {name: "SET PRIMARY", cells: cells(
+			noAssoc, wrongState, wrongState, setPrimary, setPrimary, wrongState, setPrimary, wrongState)},
 
 		EvNoPendingTSN: {name: "no pending TSN", cells: cells(
 			never, ignore, ignore, ignore, startShutdown, ignore, startShutdownAck, ignore)},
@@ -151,6 +153,8 @@ var (
 	hbAck     = cell{fn: sfHeartbeatAck, name: "sfHeartbeatAck"}
 	hbTimer   = cell{fn: sfHeartbeatTimer, name: "sfHeartbeatTimer", entropy: true}
 	hbRequest = cell{fn: sfHeartbeatRequest, name: "sfHeartbeatRequest", entropy: true}
+
+	setPrimary = cell{fn: sfSetPrimary, name: "sfSetPrimary"}
 
 	abort         = cell{fn: sfAbort, name: "sfAbort"}
 	abortSetup    = cell{fn: sfAbortSetup, name: "sfAbortSetup"}

@@ -14,7 +14,7 @@ type Bits uint16
 // Outcomes.
 const (
 	AllAcked     Bits = 1 << iota // nothing is queued or in flight any more
-	PathsAcked                    // Paths acknowledged something new
+	PathsAcked                    // something new was acknowledged; it proves that Paths work
 	BadCumTSN                     // a SACK acknowledges a TSN that was never sent
 	BadGap                        // a gap block beyond what was sent
 	NoUserData                    // TSN was a DATA chunk without user data

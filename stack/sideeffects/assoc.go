@@ -43,6 +43,7 @@ type Association struct {
 	hb     []mono.Time // heartbeat timers, by PathID
 	// nextProbe is when the next unconfirmed path may be probed (HB.Max.Burst).
 	nextProbe mono.Time
+	sackedTo  tcb.PathID // where the last SACK went
 	cookie    []byte // for COOKIE ECHO
 
 	blocked bool // the host had no slot for its packets
@@ -221,6 +222,7 @@ type DataPlane interface {
 	SackDueNow() bool // due although more packets follow in the batch
 	SackPending() bool
 	SackTo() tcb.PathID
+	SackRepeated() bool // what it acknowledges was sent again: the last one may be lost
 	AppendSack(b []byte, room int) []byte
 }
 

@@ -167,6 +167,7 @@ func (x *Executor) openCookie(b []byte) {
 		Valid: true, LocalTag: c.LocalTag, PeerTag: c.PeerTag,
 		TieLocal: c.TieLocal, TiePeer: c.TiePeer,
 	}
+	f.Moved = c.PeerAddr != x.in.Src
 	if age := x.now.Sub(c.Created); age > c.Lifetime {
 		f.Expired = true
 		f.StaleBy = age - c.Lifetime

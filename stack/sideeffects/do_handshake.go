@@ -12,6 +12,7 @@ import (
 // Prepare makes a ready for Associate or for Setup from a cookie.
 func (x *Executor) Prepare(a *Association, s Settings, id uint32, localPort, peerPort uint16) {
 	a.local = s.Local
+	a.sackedTo = tcb.NoPath
 	a.tcb = tcb.TCB{
 		Cfg: s.Config, ID: id,
 		LocalPort: localPort, PeerPort: peerPort,

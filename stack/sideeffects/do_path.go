@@ -47,13 +47,19 @@ func (x *Executor) pathState(p tcb.PathID, s tcb.PathState) {
 }
 
 func (x *Executor) heartbeat(c *fsm.Command) {
-	pc := &x.a.tcb.Paths[c.Path]
+	p := c.Path
+	if p == tcb.NoPath {
+		if p = x.pathOfPacket(); p == tcb.NoPath {
+			return
+		}
+	}
+	pc := &x.a.tcb.Paths[p]
 	pc.HBOut = true
 	pc.Nonce = uint64(c.A)<<32 | uint64(c.B)
 	if pc.State == tcb.PathUnconfirmed {
 		x.a.nextProbe = x.now.Add(x.probeGap())
 	}
-	x.ctl.add(c, c.Path)
+	x.ctl.add(c, p)
 	if x.ev.ID == fsm.EvTimeoutHeartbeat {
 		x.a.data.Trim() // the association is idle
 	}

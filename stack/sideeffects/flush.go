@@ -115,9 +115,17 @@ func (x *Executor) sackDue() bool {
 	return x.a.data.SackDue()
 }
 
-// sackPath is where a SACK goes: to where the DATA came from (RFC 9260 section
-// 6.4).
+// sackPath is where a SACK goes: to where the DATA came from, or, if some came
+// again, to another path than the last SACK: that one may have been lost (RFC
+// 9260 section 6.4).
 func (x *Executor) sackPath() tcb.PathID {
+	if last := int(x.a.sackedTo); last < len(x.a.dests) && x.a.data.SackRepeated() {
+		for i := 1; i < len(x.a.dests); i++ {
+			if p := (last + i) % len(x.a.dests); x.a.tcb.Paths[p].State == tcb.PathActive {
+				return tcb.PathID(p)
+			}
+		}
+	}
 	p := x.a.data.SackTo()
 	if int(p) < len(x.a.dests) && x.a.tcb.Paths[p].State != tcb.PathUnconfirmed {
 		return p
@@ -139,6 +147,7 @@ func (x *Executor) putSack(p tcb.PathID, data bool) {
 		}
 	}
 	x.pk.Commit(d.AppendSack(x.pk.Tail(), x.pk.Room()))
+	x.a.sackedTo = p
 }
 
 func (q *controls) next() (tcb.PathID, bool) {

@@ -91,6 +91,9 @@ func (x *Executor) interpret() {
 			}
 		case fsm.CmdCtlPath:
 			x.a.tcb.CtlPath = c.Path
+		case fsm.CmdPrimary:
+			x.a.tcb.Primary = c.Path
+			x.a.syncPaths()
 		case fsm.CmdStale:
 			x.stale(c)
 

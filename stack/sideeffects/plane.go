@@ -355,6 +355,9 @@ func (pl *Plane) SackPending() bool { return pl.receiving && pl.In.Pending() }
 // SackTo implements DataPlane.
 func (pl *Plane) SackTo() tcb.PathID { return pl.In.To() }
 
+// SackRepeated implements DataPlane.
+func (pl *Plane) SackRepeated() bool { return pl.In.Repeated() }
+
 // AppendSack implements DataPlane.
 func (pl *Plane) AppendSack(b []byte, room int) []byte {
 	return pl.In.AppendSack(b, room, pl.Up.Window())

@@ -97,8 +97,9 @@ func flag(v bool) byte {
 
 // SelectPaths says which path takes new data and which takes retransmissions
 // (RFC 9260 sections 6.4 and 6.4.1): the primary while it is active, else the
-// next active path after it, else the confirmed path with the fewest errors;
-// retransmissions go to another active path where there is one.
+// active path with the fewest errors, else the confirmed one with the fewest;
+// retransmissions go to another active path where there is one, again that with
+// the fewest errors. Of equal ones the next after the primary is taken.
 func (t *TCB) SelectPaths() (active, retran PathID) {
 	n := PathID(len(t.Paths))
 	active, retran = NoPath, NoPath
@@ -107,9 +108,10 @@ func (t *TCB) SelectPaths() (active, retran PathID) {
 		if t.Paths[p].State != PathActive {
 			continue
 		}
-		if active == NoPath {
-			active = p
-		} else if retran == NoPath {
+		switch better := func(q PathID) bool { return q == NoPath || t.Paths[p].Errors < t.Paths[q].Errors }; {
+		case active != t.Primary && better(active):
+			active, retran = p, active
+		case better(retran):
 			retran = p
 		}
 	}

@@ -59,6 +59,11 @@ func (q *Queue) Pending() bool { return q.packets > 0 || q.due }
 // last, or NoPath before there was any.
 func (q *Queue) To() tcb.PathID { return q.from }
 
+// Repeated reports whether TSNs arrived again since the last SACK: it may have
+// been lost on its way, and the next one does better on another (RFC 9260
+// section 6.4).
+func (q *Queue) Repeated() bool { return q.nDups > 0 }
+
 // AppendSack appends a SACK chunk of at most room bytes that advertises
 // arwnd: gap blocks from the lowest, then duplicates, as many as fit. Nothing
 // is owed then. With no room for a SACK it does nothing.

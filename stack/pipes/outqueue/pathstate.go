@@ -28,6 +28,9 @@ type pathState struct {
 	rttTSN   chunk.TSN
 	rttSince mono.Time
 
+	top    chunk.TSN // the highest TSN acknowledged that was last sent here,
+	hasTop bool      // if there was any since something is in flight here
+
 	// Of the SACK being processed.
 	news   bool      // it newly acknowledged a chunk sent here
 	htna   chunk.TSN // the highest of those, if news
@@ -107,7 +110,7 @@ func (q *Queue) settle(now mono.Time) {
 			if !(q.probe.waiting && q.probe.path == tcb.PathID(i)) {
 				p.T3 = 0 // R-6.3.2-02
 			}
-			a.stale, a.firstAcked = false, false
+			a.stale, a.firstAcked, a.hasTop = false, false, false
 			continue
 		}
 		if a.stale {

@@ -106,8 +106,10 @@ func (q *Queue) beginAck() {
 
 // finishAck adds the outcomes that all acknowledgements have in common.
 func (q *Queue) finishAck(wasEmpty bool, out *pipes.Outcome) {
-	if out.Paths != 0 {
-		out.Bits |= pipes.PathsAcked
+	for i := range q.at {
+		if q.at[i].news {
+			out.Bits |= pipes.PathsAcked // R-8.1-06: also if that says nothing of a path
+		}
 	}
 	if !wasEmpty && q.Empty() {
 		out.Bits |= pipes.AllAcked
@@ -166,6 +168,9 @@ func (q *Queue) newlyAcked(t chunk.TSN, r *record, now mono.Time, out *pipes.Out
 		return
 	}
 	a.news, a.htna = true, t
+	if !a.hasTop || a.top.Less(t) {
+		a.top, a.hasTop = t, true
+	}
 	if r.past&moved == 0 {
 		out.Paths = out.Paths.With(r.path)
 	}
