@@ -254,6 +254,9 @@ func TestHostilePackets(t *testing.T) {
 	if testing.Short() {
 		n = min(n, 300_000)
 	}
+	if raceDetector {
+		n = min(n, 100_000) // it takes twenty times as long
+	}
 	c := newCable(t)
 	x := &attacker{Rand: rand.New(rand.NewPCG(1, 1_000_000)), old: captured(t)}
 	// Some work first, so that pools and rings have their size.
