@@ -107,7 +107,7 @@ func TestShutdownRules(t *testing.T) {
 		},
 		{ // R-9.2-08 R-9.2-14 R-4-09
 			name: "DATA", states: sent, id: fsm.EvData, d: fsm.Consume,
-			want: "ingest; forgive 0 all 1; send SHUTDOWN>0; start T2-shutdown>0", stays: true,
+			want: "ingest; forgive 0 all 1; control>0; send SHUTDOWN>0; start T2-shutdown>0", stays: true,
 		},
 
 		{

@@ -44,7 +44,7 @@ type Association struct {
 	// nextProbe is when the next unconfirmed path may be probed (HB.Max.Burst).
 	nextProbe mono.Time
 	sackedTo  tcb.PathID // where the last SACK went
-	cookie    []byte // for COOKIE ECHO
+	cookie    []byte     // for COOKIE ECHO
 
 	blocked bool // the host had no slot for its packets
 	rx, tx  traffic

@@ -103,15 +103,17 @@ func flag(v bool) byte {
 func (t *TCB) SelectPaths() (active, retran PathID) {
 	n := PathID(len(t.Paths))
 	active, retran = NoPath, NoPath
+	better := func(p, than PathID) bool {
+		return than == NoPath || t.Paths[p].Errors < t.Paths[than].Errors
+	}
 	for i := PathID(0); i < n; i++ {
 		p := (t.Primary + i) % n
 		if t.Paths[p].State != PathActive {
 			continue
 		}
-		switch better := func(q PathID) bool { return q == NoPath || t.Paths[p].Errors < t.Paths[q].Errors }; {
-		case active != t.Primary && better(active):
+		if active != t.Primary && better(p, active) {
 			active, retran = p, active
-		case better(retran):
+		} else if better(p, retran) {
 			retran = p
 		}
 	}

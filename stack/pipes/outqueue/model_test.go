@@ -59,6 +59,7 @@ type mPath struct {
 	since        int
 	timed        *mChunk
 	timedAt      mono.Time
+	top          *mChunk // the highest acknowledged since something is in flight here
 }
 
 type model struct {
@@ -384,6 +385,9 @@ func (m *model) ack(cum chunk.TSN, rwnd uint32, gaps map[chunk.TSN]bool, bad boo
 			acked[c.path] += c.size()
 		}
 		htna[c.path] = c
+		if p.top == nil || p.top.tsn.Less(c.tsn) {
+			p.top = c
+		}
 		if !c.moved {
 			out.Paths = out.Paths.With(tcb.PathID(c.path))
 		}
@@ -440,7 +444,8 @@ func (m *model) ack(cum chunk.TSN, rwnd uint32, gaps map[chunk.TSN]bool, bad boo
 		hit := map[int]bool{}
 		for _, c := range m.sent {
 			h := htna[c.path]
-			if c.state != mFlight || c.fast || h == nil || !c.tsn.Less(high) || !all && !c.tsn.Less(h.tsn) {
+			if c.state != mFlight || c.fast || h == nil || !c.tsn.Less(high) || !all && !c.tsn.Less(h.tsn) ||
+				len(m.paths) > 1 && !c.tsn.Less(m.paths[c.path].top.tsn) {
 				continue
 			}
 			if c.miss++; c.miss >= 3 {
@@ -484,7 +489,7 @@ func (m *model) ack(cum chunk.TSN, rwnd uint32, gaps map[chunk.TSN]bool, bad boo
 	if isSack && shut && rwnd > 0 && !m.probing {
 		out.Bits |= pipes.WindowOpened
 	}
-	if out.Paths != 0 {
+	if slices.ContainsFunc(htna, func(c *mChunk) bool { return c != nil }) {
 		out.Bits |= pipes.PathsAcked
 	}
 	if !wasEmpty && len(m.sent) == 0 && len(m.queue) == 0 {
@@ -503,6 +508,7 @@ func (m *model) settle(i int, restart bool, now mono.Time) {
 		p.fastNow = false
 	}
 	if m.earliest(i) == nil {
+		p.top = nil
 		if !(m.waiting && m.probePath == i) {
 			p.T3 = 0
 		}

@@ -291,7 +291,8 @@ func (q *Queue) growWindows(inRecovery bool, now mono.Time) {
 // Deviation R-7.2.4-03: with several paths the highest newly acknowledged TSN
 // is taken per path, among the chunks last sent there. A faster path overtakes
 // a slower one, after a change of the active path above all, and that must not
-// look like loss. With one path it is the RFC's rule.
+// look like loss. In Fast Recovery, too, only what was sent to a path before
+// something else that it delivered counts. With one path it is the RFC's rule.
 func (q *Queue) countMisses(high chunk.TSN, advanced bool, now mono.Time) {
 	all := q.recovery && advanced // in Fast Recovery all that are reported missing count
 	limit := q.cum
@@ -309,10 +310,11 @@ func (q *Queue) countMisses(high chunk.TSN, advanced bool, now mono.Time) {
 	}
 	var lost tcb.PathSet
 	entering := !q.recovery
+	several := len(q.at) > 1
 	for t := q.nextSet(q.elig, q.cum+1, limit); t != limit; t = q.nextSet(q.elig, t+1, limit) {
 		r := q.rec(t)
 		a := &q.at[r.path]
-		if !a.news || !all && !t.Less(a.htna) {
+		if !a.news || !all && !t.Less(a.htna) || several && !t.Less(a.top) {
 			continue
 		}
 		if r.miss++; r.miss < missLimit {
