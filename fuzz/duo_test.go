@@ -33,7 +33,8 @@ type duo struct {
 	old  []pkt // what was delivered or lost, for replays
 	err  error
 
-	trust bool // what is read must be what was sent
+	trust   bool // what is read must be what was sent
+	crashes int
 }
 
 type pkt struct {
@@ -52,6 +53,7 @@ type host struct {
 	list ulpqueue.List
 	read int
 	user user
+	mute bool // it crashes: nothing leaves
 }
 
 // Now and NewTimer implement mono.Clock.
@@ -72,7 +74,7 @@ func (h *host) Route(netip.Addr) (transport.Route, error) {
 func (h *host) ReadBatch([]transport.RxSlot) (int, error) { return 0, errors.New("no reader here") }
 func (h *host) WriteBatch(slots []transport.TxSlot) error {
 	for i := range slots {
-		if slots[i].Dst == h.d.side[1-h.i].addr {
+		if !h.mute && slots[i].Dst == h.d.side[1-h.i].addr {
 			h.d.fly = append(h.d.fly, pkt{1 - h.i, append(h.d.buf(), slots[i].Data...)})
 		}
 	}
@@ -105,17 +107,48 @@ func newDuo(t testing.TB) *duo {
 	for i := range d.side {
 		h := &host{d: d, i: i, addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i + 1)})}
 		d.side[i] = h
-		var err error
-		h.s, err = stack.New(stack.World{Clock: d, Entropy: d.seed, Links: []transport.Link{h}}, stack.Options{Shards: 1, Paranoid: true})
-		if err != nil {
+		if err := h.boot(); err != nil {
 			t.Fatal(err)
 		}
-		if h.ep, err = h.s.Open(nil, port, cfg); err != nil {
-			t.Fatal(err)
-		}
-		h.ep.Listen(4, nil)
 	}
 	return d
+}
+
+// boot gives h a new stack.
+func (h *host) boot() (err error) {
+	h.s, err = stack.New(stack.World{Clock: h.d, Entropy: h.d.seed, Links: []transport.Link{h}}, stack.Options{Shards: 1, Paranoid: true})
+	if err != nil {
+		return err
+	}
+	if h.ep, err = h.s.Open(nil, port, cfg); err != nil {
+		return err
+	}
+	h.ep.Listen(4, nil)
+	return nil
+}
+
+// crash takes everything from h that it knew. It comes up again at once, and
+// calls the peer if it should.
+func (h *host) crash(calls bool) error {
+	h.mute = true
+	h.s.Close()
+	h.mute = false
+	h.a, h.read = nil, 0
+	h.list = ulpqueue.List{}
+	h.d.trust = false
+	if err := h.boot(); err != nil || !calls {
+		return err
+	}
+	return h.dial()
+}
+
+// icmp tells h that a packet it is said to have sent found nobody.
+func (h *host) icmp(quote []byte) {
+	h.slot[0] = transport.RxSlot{
+		Data: quote, Src: h.addr, Dst: h.d.side[1-h.i].addr,
+		Kind: transport.ICMPError, ICMP: transport.ICMPProtoUnreachable,
+	}
+	h.s.Input(0, h.slot[:], h.d.now)
 }
 
 // begin makes d ready for a run.
@@ -128,7 +161,7 @@ func (d *duo) begin() {
 		d.free = append(d.free, p.data)
 	}
 	d.old = d.old[:0]
-	d.err, d.trust = nil, true
+	d.err, d.trust, d.crashes = nil, true, 0
 	for _, h := range d.side {
 		h.a = nil
 		h.user.reset()

@@ -132,6 +132,18 @@ func (d *duo) play(t testing.TB, data []byte) error {
 		case 15:
 			h := d.side[arg&1]
 			switch {
+			case arg>>1 == 2 && d.crashes < 3:
+				d.crashes++
+				if err := h.crash(in.byte()&1 != 0); err != nil {
+					t.Fatal(err)
+				}
+			case arg>>1 == 3 && len(d.old) > 0:
+				q := append(d.buf(), d.old[in.below(len(d.old))].data...)
+				if len(q) >= chunk.HeaderLen && !onPath {
+					q[4] ^= 0x10
+				}
+				h.icmp(q[:in.byte()*len(q)/256])
+				d.free = append(d.free, q)
 			case h.a == nil || h.a.End().Ended:
 			case arg>>1 == 0:
 				h.a.Shutdown()
