@@ -2,7 +2,8 @@
 # needs; as an ordinary user it runs what is possible and says what it skipped.
 
 FUZZTIME ?= 30s
-SEEDS    ?= 200
+SEEDS    ?= 2000
+DEPTH    ?= 0
 BENCH    ?= .
 CITEST   := go -C tools run ./citest
 
@@ -40,6 +41,10 @@ fuzz:
 			go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$dir || exit 1; \
 		done; \
 	done
+
+# DEPTH moves deep, 0 for all there is.
+explore:
+	go test -count=1 -timeout 6h -run TestExplore -v ./sim/explore -explore.depth=$(DEPTH)
 
 sim:
 	go test -count=1 -timeout 6h -run TestSeeds ./sim -sim.seeds=$(SEEDS)

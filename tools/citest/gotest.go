@@ -168,7 +168,7 @@ var skipLine = regexp.MustCompile(`^\s+\w+\.go:\d+: (.*)`)
 func reason(lines []string) string {
 	for _, l := range slices.Backward(lines) {
 		if m := skipLine.FindStringSubmatch(l); m != nil {
-			return strings.TrimSpace(m[1])
+			return strings.TrimSpace(strings.TrimPrefix(m[1], "SKIP: "))
 		}
 	}
 	return "no reason given"
