@@ -58,6 +58,7 @@ func (q *Queue) message(d *chunk.Data) *Message {
 	m.TSN, m.last = d.TSN, d.TSN
 	m.mem = messageOverhead
 	q.mem += messageOverhead
+	q.usual.message()
 	q.addData(m, d)
 	return m
 }

@@ -268,7 +268,7 @@ func TestPurge(t *testing.T) {
 	r.q.Consumed(l.Bytes())
 	FreeList(r.pool, r.nodes, &l)
 	r.empty()
-	if r.q.CurrentWindow() != uint32(r.q.credit) {
-		t.Errorf("window %d", r.q.CurrentWindow())
+	if r.q.mem != 0 || r.q.CurrentWindow() != uint32(r.q.grant()) {
+		t.Errorf("window %d, %d held", r.q.CurrentWindow(), r.q.mem)
 	}
 }

@@ -45,6 +45,7 @@ type Queue struct {
 	win     int // user data that the peer may still send
 	told    int // a_rwnd of the last SACK
 	largest int // user data of a chunk
+	usual   usual
 
 	outPayload int // part of payload that the reader has,
 	outMem     int // and the memory it takes

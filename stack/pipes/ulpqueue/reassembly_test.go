@@ -309,7 +309,7 @@ func TestNotifications(t *testing.T) {
 	if kept != maxNotes || !r.q.Notify(Notification{Kind: 9, Vital: true}) {
 		t.Errorf("%d kept", kept)
 	}
-	if r.q.CurrentWindow() != uint32(r.q.credit) {
+	if r.q.CurrentWindow() != uint32(r.q.grant()) || r.q.mem != 0 {
 		t.Error("notifications shut the window")
 	}
 	r.q.Purge()

@@ -85,6 +85,7 @@ func (q *Queue) window() int {
 func (q *Queue) hold(n, mem int) {
 	q.payload += n
 	q.mem += mem
+	q.usual.add(n, mem)
 	q.largest = max(q.largest, n)
 	// a_rwnd is not increased unless something is released, even if what
 	// arrived made the overhead look better.
@@ -109,7 +110,35 @@ func (q *Queue) grant() int {
 		fit := int64(q.limit-q.mem-2*messageOverhead) * (a + int64(q.payload)) / (2*a + int64(q.mem))
 		g = min(g, int(fit))
 	}
+	// What was read leaves room for more of the same kind; but for a few
+	// packets, so that a peer can show that it has larger messages too.
+	if q.usual.mem > 2*q.usual.payload {
+		free := max(0, int64(q.limit-q.mem-need(q.largest)))
+		fit := max(free*q.usual.payload/q.usual.mem, min(free/2, 2*segment))
+		g = min(g, int(fit))
+	}
 	return g
+}
+
+// usual is a moving average of what chunks bring and what they take, so that a
+// peer whose messages are small is not granted more of them than fit once
+// everything was read.
+type usual struct{ payload, mem int64 }
+
+const (
+	usualWeight = 64 // chunks that the average goes back, about
+	usualShift  = 8  // fixed point
+)
+
+// message counts the overhead of a message whose first chunk comes next.
+func (u *usual) message() {
+	u.mem += messageOverhead << usualShift * usualWeight / (usualWeight - 1)
+}
+
+func (u *usual) add(n, mem int) {
+	u.payload += int64(n)<<usualShift - u.payload/usualWeight
+	// Rounded up: rather too little is granted than too much.
+	u.mem += int64(mem)<<usualShift + 1 - u.mem/usualWeight
 }
 
 // Consumed reports that the application has read n bytes of what Detach gave
