@@ -11,6 +11,7 @@ import (
 	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
+	"github.com/gosctp/gosctp/transport"
 )
 
 // Associations over several paths: RFC 9260 sections 5.4, 6.4, 8.2 and 8.3.
@@ -39,6 +40,7 @@ type watch struct {
 	a, z  *user
 	notes []pathNote
 	data  []dataSent
+	over  map[*user]mono.Duration // when they heard of the end
 	// saw is called with each packet sent, and its chunk types.
 	saw func(p Packet, from *user, path int, types []chunk.Type)
 }
@@ -80,7 +82,7 @@ func has(list []chunk.Type, t chunk.Type) bool {
 // gets nothing that it must not.
 func play(t *testing.T, seed uint64, s Scenario, script func(*watch)) (*watch, Result) {
 	t.Helper()
-	w := &watch{t: t}
+	w := &watch{t: t, over: make(map[*user]mono.Duration)}
 	o := Options{}
 	o.Tap = func(p Packet) {
 		if p.Arrived || w.r == nil {
@@ -108,7 +110,10 @@ func play(t *testing.T, seed uint64, s Scenario, script func(*watch)) (*watch, R
 	o.script = func(r *run) {
 		w.r, w.a, w.z = r, r.pairs[0].a, r.pairs[0].z
 		r.note = func(u *user, n *ulpqueue.Notification) {
-			if fsm.Note(n.Kind) == fsm.NotePathChange {
+			switch fsm.Note(n.Kind) {
+			case fsm.NoteAssocChange:
+				w.over[u] = w.now() // the last one counts
+			case fsm.NotePathChange:
 				w.notes = append(w.notes, pathNote{w.now(), u, w.pathOf(u, int(n.A)), fsm.PathEvent(n.B)})
 			}
 		}
@@ -228,7 +233,7 @@ func TestPathsAreConfirmed(t *testing.T) {
 		s := homes(4, UserPlan{Messages: 50, MaxSize: 2000, Pace: 200 * ms, Closing: CloseWhenSent}, UserPlan{})
 		s.Known = known
 		var probes [2][]mono.Duration
-		w, r := play(t, 1, s, func(w *watch) {
+		_, r := play(t, 1, s, func(w *watch) {
 			w.saw = func(p Packet, from *user, path int, list []chunk.Type) {
 				if has(list, chunk.TypeHeartbeat) {
 					i := 0
@@ -264,7 +269,6 @@ func TestPathsAreConfirmed(t *testing.T) {
 				}
 			}
 		}
-		_ = w
 	}
 }
 
@@ -294,4 +298,254 @@ func TestPrimaryDiesAndReturns(t *testing.T) {
 	if w.sent(w.a, 0, up, up+5*sec) == 0 || w.sent(w.a, 1, up+2*sec, 1000*sec) != 0 {
 		t.Errorf("the primary path is not used again: %d packets on it, %d on the other", w.sent(w.a, 0, up, 1000*sec), w.sent(w.a, 1, up+2*sec, 1000*sec))
 	}
+}
+
+// Both paths die: after Association.Max.Retrans failures on either the
+// association is lost, and both users are told. R-8.1-01 R-8.1-03 R-8.1-04 R-8.1-05
+func TestAllPathsDie(t *testing.T) {
+	const dies = 2 * sec
+	s := homes(2, UserPlan{Messages: 100, MaxSize: 100, Pace: 100 * ms}, UserPlan{})
+	s.Dead = []Span{{From: dies, To: 10000 * sec}}
+	s.More[0].Dead = s.Dead
+	w, r := play(t, 1, s, nil)
+	if r.Ended != 1 || w.a.end.Change != fsm.CommLost || w.z.end.Change != fsm.CommLost || w.a.end.ByPeer {
+		t.Errorf("%v; %v, want both lost", w.a, w.z)
+	}
+	// T3-rtx expires on both paths, each time after twice as long: five times
+	// within 31 s on either. The eleventh expiry is the sixth on the first path,
+	// after 63 s.
+	within(t, "the association is lost", w.over[w.a], dies+63*sec-200*ms, dies+65*sec)
+}
+
+// The first address is dead from the beginning: the handshake goes to the
+// next one after RTO.Initial, and data follows it there.
+// R-5.1-03
+func TestHandshakeAroundDeadPath(t *testing.T) {
+	for n := 2; n <= 4; n++ {
+		s := homes(n, UserPlan{Messages: 20, MaxSize: 100, Closing: CloseWhenSent}, UserPlan{})
+		forever := []Span{{To: 1000 * sec}}
+		s.Dead = forever
+		for i := range n - 2 {
+			s.More[i].Dead = forever
+		}
+		w, r := play(t, 1, s, nil)
+		graceful(t, r, 1)
+		// RTO.Initial for each address.
+		within(t, "all is sent", w.data[0].at, mono.Duration(n-1)*sec, mono.Duration(n-1)*sec+100*ms)
+		if got := w.data[0].path; got != n-1 {
+			t.Errorf("DATA goes first to path %d, not to the one that works, %d", got, n-1)
+		}
+		within(t, "the end", w.over[w.a], 0, mono.Duration(n)*sec)
+	}
+}
+
+// The path dies between INIT ACK and COOKIE ECHO: the COOKIE ECHO comes from
+// an address that is not confirmed, and is answered there, with a HEARTBEAT.
+// R-5.4-06
+func TestCookieEchoMovesToAnotherPath(t *testing.T) {
+	s := homes(2, UserPlan{Messages: 20, MaxSize: 100, Closing: CloseWhenSent}, UserPlan{})
+	s.Dead = []Span{{From: 15 * ms, To: 1000 * sec}} // the INIT ACK is on its way
+	acks := 0
+	w, r := play(t, 1, s, func(w *watch) {
+		w.saw = func(p Packet, from *user, path int, list []chunk.Type) {
+			if has(list, chunk.TypeCookieAck) {
+				acks++
+				if path != 1 || !has(list, chunk.TypeHeartbeat) {
+					t.Errorf("COOKIE ACK on path %d: %v", path, list)
+				}
+			}
+		}
+	})
+	if graceful(t, r, 1); acks != 1 {
+		t.Errorf("%d COOKIE ACKs were seen, want 1", acks)
+	}
+	within(t, "the first DATA", w.data[0].at, sec, sec+100*ms)
+}
+
+// The peer answers the INIT from another address than it was sent to.
+// R-5.1.2-04
+func TestInitAckFromElsewhere(t *testing.T) {
+	for _, known := range []int{1, 0} {
+		s := homes(2, UserPlan{Messages: 20, MaxSize: 1000, Pace: 100 * ms, Closing: CloseWhenSent}, UserPlan{})
+		s.Known = known
+		moved := 0
+		o := func(w *watch) {
+			w.r.net.Drop = func(p Packet) bool {
+				if firstType(p) != chunk.TypeInitAck || moved > 0 {
+					return false
+				}
+				moved++
+				w.r.net.push(event{
+					at: w.r.net.Now().Add(10 * ms), to: w.r.a,
+					slot: transport.RxSlot{Data: append([]byte(nil), p.Data...), Src: w.r.addrZ[1], Dst: w.r.addrA[1]},
+				})
+				return true
+			}
+			w.at(sec+500*ms, func() {
+				for i := range 2 {
+					if p := w.path(w.a, i); p.State != tcb.PathActive || p.Src != w.r.addrA[i] {
+						t.Errorf("path %d is %v, from %v", i, p.State, p.Src)
+					}
+				}
+			})
+		}
+		_, r := play(t, 1, s, o)
+		if graceful(t, r, 1); moved != 1 {
+			t.Error("no INIT ACK was seen")
+		}
+	}
+}
+
+// The primary path is dead when the association is shut down: SHUTDOWN and
+// SHUTDOWN ACK go to another.
+func TestShutdownAroundDeadPath(t *testing.T) {
+	for _, side := range []Way{BothWays, WayAtoZ, WayZtoA} {
+		s := homes(2, UserPlan{Messages: 20, MaxSize: 100}, UserPlan{})
+		s.Assocs[0].A.Closing, s.Assocs[0].A.CloseAt = CloseAt, 5*sec
+		s.Dead = []Span{{From: 4 * sec, To: 1000 * sec, Way: side}}
+		w, r := play(t, 1, s, nil)
+		graceful(t, r, 1)
+		within(t, "the end", w.over[w.a], 5*sec, 8*sec)
+		within(t, "the end for the peer", w.over[w.z], 5*sec, 9*sec)
+	}
+}
+
+// The user chooses another primary path while a window is in flight on a slower
+// one: what overtakes must not look like loss.
+// R-6.3.3-06 R-6.4-01
+func TestChangeOver(t *testing.T) {
+	for _, slow := range []mono.Duration{100 * ms, 300 * ms} {
+		for _, loss := range []float64{0, .01} {
+			s := homes(2, UserPlan{Messages: 20000, MaxSize: 3000, Closing: CloseWhenSent}, UserPlan{})
+			s.AtoZ.Delay, s.ZtoA.Delay = slow, slow
+			for _, c := range []*impair.Config{&s.AtoZ, &s.More[0].AtoZ} {
+				c.Rate, c.Queue = 1e7, 4<<20 // no other loss
+			}
+			s.More[0].AtoZ.Loss = loss
+			_, r := play(t, 1, s, func(w *watch) {
+				for i := range 20 {
+					w.at(2*sec+mono.Duration(i)*350*ms, func() {
+						if err := w.a.as.SetPrimary(w.r.addrZ[(i+1)%2]); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				w.at(2*sec+20*350*ms, func() {
+					for i := range 2 {
+						p := w.path(w.a, i)
+						if p.Stats.Packets < 100 {
+							t.Errorf("path %d was not used", i)
+						}
+						if (loss == 0 || i == 0) && p.Stats.Retransmissions != 0 {
+							t.Errorf("slow %v, loss %v: %d chunks sent again on path %d (%d fast), which lost none", slow, loss, p.Stats.Retransmissions, i, p.Stats.FastRetransmits)
+						}
+					}
+				})
+			})
+			graceful(t, r, 1)
+		}
+	}
+}
+
+// Only DATA gets through on the first path, and only SACKs on the second: the
+// receiver tries the other path when it sees that its SACKs get lost, and that
+// is progress enough. R-6.4-03 R-8.1-06
+func TestSackAvoidsDeadReturnPath(t *testing.T) {
+	const from = 2 * sec
+	s := homes(2, UserPlan{Messages: 30, MaxSize: 100, Pace: sec, Closing: CloseWhenSent}, UserPlan{})
+	s.Dead = []Span{{From: from, To: 10000 * sec, Way: WayZtoA}}
+	s.More[0].Dead = []Span{{From: from, To: 10000 * sec, Way: WayAtoZ}}
+	s.A.HBInterval, s.Z.HBInterval = 0, 0
+	w, _ := play(t, 1, s, nil)
+	// SHUTDOWN COMPLETE goes to where SHUTDOWN ACK came from, and is lost.
+	if f := w.a.out; w.a.end.Change != fsm.ShutdownComplete || f.arrived != 30 {
+		t.Errorf("%d of 30 messages arrived; %v", f.arrived, w.a)
+	}
+}
+
+// SACKs follow DATA as long as none of it comes twice. R-6.4-02 R-6.4-03 R-6.7-02
+func TestSackFollowsData(t *testing.T) {
+	s := homes(2, UserPlan{Messages: 500, MaxSize: 1000, Pace: 10 * ms, Closing: CloseWhenSent}, UserPlan{})
+	_, r := play(t, 1, s, func(w *watch) {
+		last := 0
+		w.saw = func(p Packet, from *user, path int, list []chunk.Type) {
+			switch {
+			case has(list, chunk.TypeData):
+				last = path
+			case has(list, chunk.TypeSack) && w.now() > 2*sec && path != last && w.now() != 3*sec:
+				t.Errorf("at %v a SACK on path %d, and DATA comes on %d", w.now(), path, last)
+			}
+		}
+		// The path changes when nothing is under way.
+		w.at(3*sec, func() {
+			w.a.pausing = true
+			w.at(3*sec+500*ms, func() {
+				if err := w.a.as.SetPrimary(w.r.addrZ[1]); err != nil {
+					t.Error(err)
+				}
+				w.a.pausing = false
+				w.a.wake(0)
+			})
+		})
+	})
+	graceful(t, r, 1)
+}
+
+// HEARTBEATs on idle paths: HB.interval and the RTO, which varies by half.
+// R-8.3-01 R-8.3-16 R-8.3-17
+func TestHeartbeatIntervals(t *testing.T) {
+	s := homes(3, UserPlan{}, UserPlan{})
+	s.A.HBInterval, s.Z.HBInterval = 5*sec, 20*sec
+	s.Assocs[0].A.Closing, s.Assocs[0].A.CloseAt = CloseAt, 600*sec
+	last := map[string]mono.Duration{}
+	gaps := map[string][]mono.Duration{}
+	_, r := play(t, 1, s, func(w *watch) {
+		w.saw = func(p Packet, from *user, path int, list []chunk.Type) {
+			if !has(list, chunk.TypeHeartbeat) {
+				return
+			}
+			if len(list) != 1 {
+				t.Errorf("%v", list)
+			}
+			k := fmt.Sprintf("%s%d", from.name[len(from.name)-1:], path)
+			if at, ok := last[k]; ok {
+				gaps[k] = append(gaps[k], w.now()-at)
+			}
+			last[k] = w.now()
+		}
+	})
+	graceful(t, r, 1)
+	for _, side := range []string{"A", "Z"} {
+		base := 5 * sec
+		if side == "Z" {
+			base = 20 * sec
+		}
+		for i := range 3 {
+			k := fmt.Sprintf("%s%d", side, i)
+			low, high := mono.Duration(1<<60), mono.Duration(0)
+			for _, g := range gaps[k] {
+				low, high = min(low, g), max(high, g)
+			}
+			if len(gaps[k]) < 20 || low < base+sec/2 || high > base+sec*3/2 || high-low < sec/3 {
+				t.Errorf("%s: %d gaps of %v to %v, want %v and half to one and a half times the RTO", k, len(gaps[k]), low, high, base)
+			}
+		}
+	}
+}
+
+// Each path has its own path MTU; what moves to a smaller one is not lost.
+// R-7.3-02 R-7.3-03
+func TestPathMTUs(t *testing.T) {
+	const dies = 2 * sec
+	s := homes(2, UserPlan{Messages: 400, MaxSize: 20000, Pace: 20 * ms, Closing: CloseWhenSent}, UserPlan{})
+	s.More[0].AtoZ.MTU = 1100
+	s.Dead = []Span{{From: dies, To: 200 * sec}}
+	_, r := play(t, 1, s, func(w *watch) {
+		w.at(30*sec, func() {
+			if p, q := w.path(w.a, 0).PMTU, w.path(w.a, 1).PMTU; p != 1500 || q != 1100 {
+				t.Errorf("path MTUs %d and %d, want 1500 and 1100", p, q)
+			}
+		})
+	})
+	graceful(t, r, 1)
 }

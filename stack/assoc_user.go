@@ -1,6 +1,14 @@
 package stack
 
-import "github.com/gosctp/gosctp/stack/pipes/ulpqueue"
+import (
+	"fmt"
+	"net/netip"
+	"syscall"
+
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
 
 // EndErr returns how the association ended, an *EndError; nil while it lives.
 func (a *Assoc) EndErr() error {
@@ -17,3 +25,35 @@ func (a *Assoc) FreeList(l *ulpqueue.List) {
 	p := a.shard.stack.pools
 	ulpqueue.FreeList(p.Seg, p.Nodes, l)
 }
+
+// SetPrimary makes the path to addr the primary one (RFC 9260 section 11.1.4):
+// new data goes there while it is active.
+func (a *Assoc) SetPrimary(addr netip.Addr) error {
+	sh := a.shard
+	sh.mu.Lock()
+	if a.a.State() == tcb.Closed {
+		err := a.endError()
+		sh.mu.Unlock()
+		return err
+	}
+	sh.current = a
+	r := sh.x.SetPrimary(&a.a, addr.Unmap(), sh.stack.clock.Now())
+	sh.settle(a)
+	sh.release()
+	switch r {
+	case fsm.ResultOK:
+		return nil
+	case fsm.ResultNoPath:
+		return ErrNoPath
+	}
+	return ErrPathState
+}
+
+// Errors of SetPrimary.
+var (
+	// ErrNoPath: that is not an address of the peer's.
+	ErrNoPath = fmt.Errorf("sctp: not an address of the peer: %w", syscall.EINVAL)
+	// ErrPathState: the address is not confirmed yet, or the association is
+	// not up or closing.
+	ErrPathState = fmt.Errorf("sctp: the path cannot be used now: %w", syscall.EAGAIN)
+)

@@ -25,7 +25,7 @@ const (
 	CmdDeleteTCB     // the association ends; Code: AssocChange of the final notification, A: cause code
 
 	// Chunks to send. Path: where to; NoPath: the packet's source.
-	CmdSend        // queue control chunk Kind
+	CmdSend        // queue control chunk Kind; Flags: SendBack
 	CmdSendError   // queue an ERROR chunk: cause Code, Arg A, Span (echoed), B
 	CmdSendAbort   // ABORT in a packet of its own with the peer's tag: cause Code, A, Span
 	CmdSendInitAck // INIT ACK to the packet's source: tag A, TSN B; Flags: InitAckOwn, InitAckTie
@@ -64,6 +64,10 @@ const (
 	CmdResult // result of a primitive: Code: Result
 	CmdCount  // Code: Stat
 )
+
+// SendBack is a flag of CmdSend with NoPath: to the packet's source even if that
+// is not confirmed. A HEARTBEAT has to go with it (RFC 9260 section 5.4).
+const SendBack = 1
 
 // Flags of CmdSendInitAck.
 const (

@@ -79,6 +79,7 @@ const (
 	ResultNoAssoc         // there is no such association
 	ResultShutdown        // the association is closing: no more messages
 	ResultState           // not possible in this state
+	ResultNoPath          // there is no such path
 )
 
 // Stat is an event counter. The names are those of /proc/net/sctp/snmp where

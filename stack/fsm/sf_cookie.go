@@ -41,9 +41,11 @@ func sfCookieEcho(_ tcb.View, ev *Event, out *Commands) Disposition {
 	}
 	out.add(Command{Verb: CmdNewAssoc, C: ev.Env.Tie[0]})
 	out.state(tcb.Established)
-	out.send(chunk.TypeCookieAck, tcb.NoPath)
 	if ev.Cookie.Moved {
+		out.add(Command{Verb: CmdSend, Kind: chunk.TypeCookieAck, Path: tcb.NoPath, Flags: SendBack})
 		sendHeartbeat(ev, tcb.NoPath, out) // section 5.4: that address is not confirmed
+	} else {
+		out.send(chunk.TypeCookieAck, tcb.NoPath)
 	}
 	out.count(StatPassiveEstabs)
 	up(out, CommUp)

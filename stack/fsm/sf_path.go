@@ -71,7 +71,11 @@ func sendHeartbeat(ev *Event, p tcb.PathID, out *Commands) {
 // sfSetPrimary: RFC 9260 section 11.1.4. Nothing may be sent to an unconfirmed
 // address (section 5.4).
 func sfSetPrimary(v tcb.View, ev *Event, out *Commands) Disposition {
-	if int(ev.Path) >= v.NumPaths() || v.Path(ev.Path).State == tcb.PathUnconfirmed {
+	if int(ev.Path) >= v.NumPaths() {
+		out.result(ResultNoPath)
+		return Discard
+	}
+	if v.Path(ev.Path).State == tcb.PathUnconfirmed {
 		out.result(ResultState)
 		return Discard
 	}

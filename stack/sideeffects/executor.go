@@ -180,6 +180,11 @@ func (x *Executor) Heartbeat(a *Association, p tcb.PathID, now mono.Time) fsm.Re
 	return x.primitive(a, fsm.EvPrimHeartbeat, p, now)
 }
 
+// SetPrimary makes the path to addr the primary one.
+func (x *Executor) SetPrimary(a *Association, addr netip.Addr, now mono.Time) fsm.Result {
+	return x.primitive(a, fsm.EvPrimSetPrimary, a.pathOf(addr), now)
+}
+
 // Consumed tells that the user has read n bytes; the window may open.
 func (x *Executor) Consumed(a *Association, n int, now mono.Time) {
 	if a.tcb.State == tcb.Closed {

@@ -34,7 +34,13 @@ func (x *Executor) interpret() {
 			x.deleteTCB(fsm.AssocChange(c.Code), chunk.CauseCode(c.A))
 
 		case fsm.CmdSend, fsm.CmdSendError:
-			x.ctl.add(c, x.replyPath(c.Path))
+			p := x.replyPath(c.Path)
+			if c.Flags&fsm.SendBack != 0 {
+				if q := x.pathOfPacket(); q != tcb.NoPath {
+					p = q
+				}
+			}
+			x.ctl.add(c, p)
 		case fsm.CmdHeartbeat:
 			x.heartbeat(c)
 		case fsm.CmdSendAbort:
