@@ -32,7 +32,7 @@ interop:
 # Hours, not minutes: 10,000 messages in each direction of each run.
 interop-full:
 	$(CITEST) -only setup
-	cd interop && go test -count=1 -timeout 6h -parallel 4 . -messages 10000
+	cd interop && go test -count=1 -timeout 6h -parallel 8 . -messages 10000
 
 fuzz:
 	@go list -f '{{.Dir}}' ./... | while read dir; do \
