@@ -549,3 +549,73 @@ func TestPathMTUs(t *testing.T) {
 	})
 	graceful(t, r, 1)
 }
+
+// Endpoints that are bound to all addresses: whoever knows several addresses of
+// the peer tells it of as many of its own, and nothing leaves from others.
+func TestWildcardEndpoints(t *testing.T) {
+	for _, known := range []int{1, 2, 3} {
+		s := homes(3, UserPlan{Messages: 100, MaxSize: 1000, Pace: 100 * ms, Closing: CloseWhenSent}, UserPlan{})
+		s.Wildcard, s.Known = true, known
+		_, r := play(t, 1, s, func(w *watch) {
+			w.at(5*sec, func() {
+				for _, u := range []*user{w.a, w.z} {
+					st := u.as.Status()
+					if len(st.Paths) != known || len(st.LocalAddrs) != known {
+						t.Errorf("known %d: %s: %d paths, own addresses %v", known, u.name, len(st.Paths), st.LocalAddrs)
+					}
+					for _, p := range st.Paths {
+						if p.State != tcb.PathActive {
+							t.Errorf("known %d: %s: path to %v is %v", known, u.name, p.Addr, p.State)
+						}
+					}
+				}
+			})
+		})
+		graceful(t, r, 1)
+	}
+}
+
+// What was sent again on another path says nothing about the first, but the
+// peer is alive: the association goes on for as long as that lasts. R-8.1-06
+func TestRetransmissionsKeepTheAssociation(t *testing.T) {
+	s := homes(2, UserPlan{Messages: 30, MaxSize: 100, Pace: 10 * sec, Closing: CloseWhenSent}, UserPlan{})
+	s.A.PathMaxRetrans, s.A.AssocMaxRetrans, s.A.HBInterval, s.A.RTOMax = 100, 4, 0, 4*sec
+	s.Dead = []Span{{From: sec, To: 10000 * sec}}
+	w, r := play(t, 1, s, nil)
+	graceful(t, r, 1)
+	if n := w.sent(w.a, 0, 2*sec, 10000*sec); n < 15 {
+		t.Errorf("%d packets with DATA on the dead path: this tests nothing", n)
+	}
+}
+
+// Three of four paths die. What times out goes to the one with the fewest
+// failures, so that each dead one costs one timeout. R-6.4-04 R-8.2-06
+func TestRetransmissionFindsTheLivingPath(t *testing.T) {
+	const dies = 5*sec + 10*ms
+	s := homes(4, UserPlan{Messages: 200, MaxSize: 100, Pace: 100 * ms, Closing: CloseWhenSent}, UserPlan{})
+	forever := []Span{{From: dies, To: 10000 * sec}}
+	s.Dead, s.More[0].Dead, s.More[1].Dead = forever, forever, forever
+	w, r := play(t, 1, s, nil)
+	graceful(t, r, 1)
+	for i, d := range w.data {
+		if d.who == w.a && d.path == 3 {
+			within(t, "the living path is found", d.at, dies+2900*ms, dies+3400*ms)
+			break
+		}
+		if i == len(w.data)-1 {
+			t.Error("no DATA on the living path")
+		}
+	}
+}
+
+// A SHUTDOWN that comes from another address than the last one is answered
+// there. R-6.4-02
+func TestShutdownAckGoesBack(t *testing.T) {
+	s := homes(2, UserPlan{Messages: 1, MaxSize: 100}, UserPlan{})
+	s.Assocs[0].A.Closing, s.Assocs[0].A.CloseAt = CloseAt, 5*sec
+	s.Dead = []Span{{From: 5*sec - ms, To: 1000 * sec, Way: WayZtoA}}
+	s.Z.RTOMin = 30 * sec // its own T2-shutdown does not help
+	w, r := play(t, 1, s, nil)
+	graceful(t, r, 1)
+	within(t, "the end", w.over[w.a], 6*sec, 6*sec+100*ms)
+}

@@ -245,3 +245,74 @@ func randomUser(rng *rand.Rand, own, peer *tcb.Config) UserPlan {
 	}
 	return u
 }
+
+// RandomPaths returns the scenario of a seed with two to four paths that die
+// and return. If survives is set one of them lives all the time and loses
+// little, and nobody aborts: then all has to end well.
+func RandomPaths(seed uint64) (s Scenario, survives bool) {
+	rng := rand.New(rand.NewPCG(seed, 0x7061746873))
+	pick := func(d ...mono.Duration) mono.Duration { return d[rng.IntN(len(d))] }
+	s = Scenario{V6: rng.IntN(3) == 0, MTU: []int{1500, 1500, 9000, 1280}[rng.IntN(4)]}
+	survives = rng.IntN(2) == 0
+	n := 2 + rng.IntN(3)
+	living := rng.IntN(n)
+	for i := range n {
+		p := PathPlan{AtoZ: randomLink(rng, s.MTU)}
+		p.ZtoA = p.AtoZ
+		if rng.IntN(2) == 0 {
+			p.ZtoA = randomLink(rng, s.MTU)
+		}
+		if survives && i == living {
+			for _, c := range []*impair.Config{&p.AtoZ, &p.ZtoA} {
+				c.Loss, c.LossBurst, c.Corrupt = min(c.Loss, .02), 0, 0
+			}
+		} else {
+			at := pick(0, 20*ms, 500*ms, 3*mono.Second)
+			for range rng.IntN(4) {
+				d := Span{From: at, To: at + pick(100*ms, 2*mono.Second, 20*mono.Second, 100*mono.Second, 1000*mono.Second), Way: Way(rng.IntN(3))}
+				p.Dead = append(p.Dead, d)
+				at = d.To + pick(50*ms, mono.Second, 30*mono.Second)
+			}
+		}
+		if i == 0 {
+			s.AtoZ, s.ZtoA, s.Dead = p.AtoZ, p.ZtoA, p.Dead
+		} else {
+			s.More = append(s.More, p)
+		}
+	}
+	s.A, s.Z = randomConfig(rng), randomConfig(rng)
+	for _, c := range []*tcb.Config{&s.A, &s.Z} {
+		c.HBInterval = pick(mono.Second, 5*mono.Second, 30*mono.Second)
+		if rng.IntN(3) == 0 {
+			c.PathMaxRetrans = rng.IntN(4)
+		}
+		if survives {
+			// Enough for all paths but one to fail.
+			c.AssocMaxRetrans = n * (c.PathMaxRetrans + 2)
+			c.MaxInitRetransmits = 4 * n
+			c.ShutdownGuard = 3600 * mono.Second
+		}
+	}
+	s.Wildcard = rng.IntN(3) == 0
+	if !survives && rng.IntN(2) == 0 {
+		s.Known = 1 + rng.IntN(n)
+	}
+	for range 1 + rng.IntN(2) {
+		a := AssocPlan{Start: pick(0, 0, 5*ms, mono.Second), Open: []Opening{OpenByA, OpenByA, OpenByZ, OpenBoth}[rng.IntN(4)]}
+		a.A, a.Z = randomUser(rng, &s.A, &s.Z), randomUser(rng, &s.Z, &s.A)
+		for _, u := range []*UserPlan{&a.A, &a.Z} {
+			if rng.IntN(2) == 0 {
+				u.Pace = pick(20*ms, 300*ms, 3*mono.Second)
+			}
+		}
+		a.A.Closing = CloseWhenSent
+		if rng.IntN(2) == 0 {
+			a.Z.Closing = CloseWhenSent
+		}
+		if !survives && rng.IntN(4) == 0 {
+			a.Z.Closing, a.Z.CloseAt = AbortAt, pick(10*ms, mono.Second, 30*mono.Second)
+		}
+		s.Assocs = append(s.Assocs, a)
+	}
+	return s, survives
+}

@@ -36,6 +36,7 @@ type Association struct {
 
 	tcb   tcb.TCB
 	local []netip.Addr
+	auto  bool   // local is what the host chose
 	dests []dest // by PathID
 	data  DataPlane
 

@@ -11,7 +11,7 @@ import (
 
 // Prepare makes a ready for Associate or for Setup from a cookie.
 func (x *Executor) Prepare(a *Association, s Settings, id uint32, localPort, peerPort uint16) {
-	a.local = s.Local
+	a.local, a.auto = s.Local, len(s.Local) == 0
 	a.sackedTo = tcb.NoPath
 	a.tcb = tcb.TCB{
 		Cfg: s.Config, ID: id,
@@ -32,9 +32,16 @@ func (a *Association) UseDataPlane(d DataPlane) { a.data = d }
 // AddPeer names an address of the peer before Associate. Addresses that the
 // user names count as confirmed (RFC 9260 section 5.4).
 func (x *Executor) AddPeer(a *Association, dst netip.Addr, encapPort uint16) bool {
-	r, ok := x.Host.Route(dst, a.local)
+	local := a.local
+	if a.auto {
+		local = nil
+	}
+	r, ok := x.Host.Route(dst, local)
 	if !ok {
 		return false
+	}
+	if a.auto {
+		a.local = withSource(a.local, r.Src)
 	}
 	to := Addressing{Src: r.Src, Dst: dst, EncapPort: encapPort, Link: r.Link}
 	return a.addPath(to, r, tcb.PathActive) != tcb.NoPath
@@ -125,6 +132,9 @@ func (x *Executor) newAssoc(c *fsm.Command) bool {
 		return false
 	}
 	x.a = a
+	if a.auto {
+		a.local = x.sources(nil, ck)
+	}
 	a.rx.packets, a.rx.bytes = 1, uint64(len(x.in.Packet))
 	a.tcb.TieLocal = c.C
 	r, ok := x.Host.Route(ck.PeerAddr, a.local)
@@ -205,6 +215,11 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 		}
 	}
 
+	local := set.Local
+	if len(local) == 0 {
+		x.local = x.sources(x.local[:0], ck)
+		local = x.local
+	}
 	x.beginReply(in.Tag)
 	b, mark := chunk.BeginInit(x.pk.Tail(), chunk.TypeInitAck, chunk.Init{
 		Tag: ck.LocalTag, ARwnd: max(ulpqueue.InitialWindow(cfg), chunk.MinARwnd),
@@ -213,7 +228,7 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 	if len(b) == 0 {
 		return
 	}
-	b = appendLocalAddrs(b, set.Local)
+	b = appendLocalAddrs(b, local, d.Src, in.SupportsV4, in.SupportsV6)
 	// The cookie is encoded in place: a parameter is a header and its body.
 	hdr := len(b)
 	b = append(b, 0, 0, 0, 0)
@@ -240,16 +255,4 @@ func (x *Executor) settings() Settings {
 		return Settings{Config: x.a.tcb.Cfg, Local: x.a.local}
 	}
 	return x.ep.Cfg
-}
-
-// appendLocalAddrs lists the own addresses; a single one is said by the
-// packet's source already (RFC 9260 section 3.3.2.1).
-func appendLocalAddrs(b []byte, local []netip.Addr) []byte {
-	if len(local) < 2 {
-		return b
-	}
-	for _, a := range local {
-		b = chunk.AppendAddrParam(b, a)
-	}
-	return b
 }

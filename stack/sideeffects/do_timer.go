@@ -38,8 +38,7 @@ func (x *Executor) startHeartbeats() {
 	for p := range a.hb {
 		if pc := &a.tcb.Paths[p]; pc.State == tcb.PathUnconfirmed && !pc.HBOut {
 			a.hb[p] = at
-			pc.HBArmed = true
-			at = at.Add(x.probeGap())
+			pc.HBArmed = true // Timeout spaces them
 		} else {
 			x.startHeartbeat(tcb.PathID(p))
 		}

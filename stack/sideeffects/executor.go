@@ -62,6 +62,7 @@ type Executor struct {
 	ctl   controls
 	pk    packet.Builder
 
+	local     []netip.Addr // scratch of INIT ACK
 	cache     *ulpqueue.Cache
 	replyLost bool // there is no slot for the reply in hand
 	scratch   []byte

@@ -226,7 +226,7 @@ func (x *Executor) appendControl(b []byte, c *fsm.Command, p tcb.PathID) []byte 
 	}
 	switch c.Kind {
 	case chunk.TypeInit:
-		return x.appendInit(b)
+		return x.appendInit(b, p)
 	case chunk.TypeCookieEcho:
 		return chunk.AppendCookieEcho(b, a.cookie)
 	case chunk.TypeCookieAck:
@@ -244,13 +244,13 @@ func (x *Executor) appendControl(b []byte, c *fsm.Command, p tcb.PathID) []byte 
 func (x *Executor) heartbeatOf(c *fsm.Command) []byte { return x.bytes(c, c.Span) }
 
 // appendInit encodes our INIT.
-func (x *Executor) appendInit(b []byte) []byte {
+func (x *Executor) appendInit(b []byte, p tcb.PathID) []byte {
 	t := &x.a.tcb
 	b, mark := chunk.BeginInit(b, chunk.TypeInit, chunk.Init{
 		Tag: t.LocalTag, ARwnd: max(x.a.data.Window(), chunk.MinARwnd),
 		OS: t.Cfg.OutStreams, MIS: t.Cfg.MaxInStreams, TSN: t.LocalTSN,
 	})
-	b = appendLocalAddrs(b, x.a.local)
+	b = appendLocalAddrs(b, x.a.local, x.a.dests[p].to.Dst, true, true)
 	if t.CookieLifetime > 0 {
 		b = chunk.AppendCookiePreservative(b, t.CookieLifetime)
 	}
