@@ -20,6 +20,13 @@ type Config struct {
 	// LocalAddr is what Dial binds to; nil, or no IPs, means all addresses of
 	// the host, port 0 any free one. Listen ignores it.
 	LocalAddr *Addr
+	// AllAddresses binds to all addresses that the host has now, and tells
+	// peers of all of them, less loopback and link-local ones where the peer's
+	// address is neither. Without it, Dial and Listen on all addresses tell a
+	// peer only of those that the host sends from toward the addresses that
+	// the peer has named: behind NAT, or beside private networks, others are
+	// of no use to it.
+	AllAddresses bool
 	// RemoteUDPPort is the peer's UDP port with UDP encapsulation (RFC 6951);
 	// 0 means HostConfig.UDP.RemotePort.
 	RemoteUDPPort uint16

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"slices"
 	"syscall"
 
 	"github.com/gosctp/gosctp/stack"
@@ -50,7 +52,8 @@ func (h *Host) DialAddr(ctx context.Context, remote *Addr, cfg *Config) (*Conn, 
 }
 
 func (h *Host) dial(ctx context.Context, remote, local *Addr, cfg *Config) (*Conn, error) {
-	if err := cfg.Validate(); err != nil {
+	err := cfg.Validate()
+	if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -64,6 +67,11 @@ func (h *Host) dial(ctx context.Context, remote, local *Addr, cfg *Config) (*Con
 	if local != nil {
 		bind = *local
 	}
+	if len(bind.IPs) == 0 && cfg != nil && cfg.AllAddresses {
+		if bind.IPs, err = h.allAddrs(remote); err != nil {
+			return nil, err
+		}
+	}
 	ep, err := h.stack.Open(bind.IPs, bind.Port, t)
 	if err != nil {
 		return nil, err
@@ -72,6 +80,25 @@ func (h *Host) dial(ctx context.Context, remote, local *Addr, cfg *Config) (*Con
 	defer ep.Close()
 	c := newConn(h, t)
 	return c, c.associate(ctx, ep, remote, cfg)
+}
+
+// maxOwnAddrs bounds the addresses that a peer is told of by AllAddresses.
+const maxOwnAddrs = 16
+
+// allAddrs lists the host's addresses, for Dial those of the peer's scope.
+func (h *Host) allAddrs(remote *Addr) ([]netip.Addr, error) {
+	all, err := h.stack.Addrs()
+	if err != nil {
+		return nil, err
+	}
+	var list []netip.Addr
+	for _, a := range all {
+		if len(list) < maxOwnAddrs && !slices.Contains(list, a) &&
+			(remote == nil || len(remote.IPs) == 0 || a.IsLoopback() == remote.IPs[0].IsLoopback()) {
+			list = append(list, a)
+		}
+	}
+	return list, nil
 }
 
 // associate starts an association from ep and waits until it is up.

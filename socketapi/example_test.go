@@ -328,7 +328,7 @@ func ExampleHost_Listen() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	c, err := client.Dial(context.Background(), "[fd00::1]:38412", nil)
+	c, err := client.Dial(context.Background(), "[fd00::1]:38412", &socketapi.Config{AllAddresses: true})
 	if err != nil {
 		log.Fatal(err)
 	}

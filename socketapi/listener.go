@@ -61,7 +61,15 @@ func (h *Host) listen(local *Addr, cfg *Config) (*Listener, error) {
 		return nil, err
 	}
 	t := cfg.tcb()
-	ep, err := h.stack.Open(local.IPs, local.Port, t)
+	ips := local.IPs
+	if len(ips) == 0 && cfg != nil && cfg.AllAddresses {
+		all, err := h.allAddrs(nil)
+		if err != nil {
+			return nil, err
+		}
+		ips = all
+	}
+	ep, err := h.stack.Open(ips, local.Port, t)
 	if err != nil {
 		return nil, err
 	}

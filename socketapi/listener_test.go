@@ -344,7 +344,7 @@ func TestSeveralAddresses(t *testing.T) {
 			t.Error(s)
 		}
 		for _, to := range []string{"10.1.0.2:38412", "10.2.0.2,10.1.0.2:38412", "[fd00::2]:38412", "[::ffff:10.1.0.2]:38412"} {
-			c := dial(t, ha, to, nil)
+			c := dial(t, ha, to, &socketapi.Config{AllAddresses: true})
 			z := accept(t, l)
 			send(t, c, 0, to)
 			want(t, z, to)
