@@ -62,8 +62,9 @@ func TestNoAllocsPerMessage(t *testing.T) {
 		if n := testing.AllocsPerRun(500, trip); n != 0 {
 			t.Errorf("%d bytes: %v allocations for two messages in lockstep", size, n)
 		}
-		// The goroutine, the channel and the buffer are the test's own.
-		if n := testing.AllocsPerRun(20, burst); n > 20 {
+		// The goroutine, the channel and the buffer are the test's own; pools
+		// may still grow with a burst that is deeper than those before.
+		if n := testing.AllocsPerRun(20, burst); n > 40 {
 			t.Errorf("%d bytes: %v allocations for 400 messages", size, n)
 		}
 		a.Abort("")

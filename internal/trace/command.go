@@ -45,6 +45,7 @@ var verbs = [...]string{
 	fsm.CmdClearErrors:   "clear errors",
 	fsm.CmdPathState:     "path state",
 	fsm.CmdInitTry:       "init try",
+	fsm.CmdPrimary:       "primary",
 	fsm.CmdCtlPath:       "control path",
 	fsm.CmdStale:         "stale cookie",
 	fsm.CmdNotify:        "notify",
@@ -114,7 +115,7 @@ func command(c *fsm.Command) string {
 	case fsm.CmdRTTSample:
 		path()
 		add("%v", c.Dur)
-	case fsm.CmdMarkRtx, fsm.CmdBackoff, fsm.CmdHeartbeat, fsm.CmdHBAcked, fsm.CmdHBUnsolved, fsm.CmdCtlPath:
+	case fsm.CmdMarkRtx, fsm.CmdBackoff, fsm.CmdHeartbeat, fsm.CmdHBAcked, fsm.CmdHBUnsolved, fsm.CmdCtlPath, fsm.CmdPrimary:
 		path()
 	case fsm.CmdStrike:
 		path()

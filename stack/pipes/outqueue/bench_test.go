@@ -2,7 +2,6 @@ package outqueue
 
 import (
 	"encoding/binary"
-	"syscall"
 	"testing"
 
 	"github.com/gosctp/gosctp/chunk"
@@ -75,25 +74,14 @@ func TestNoAllocation(t *testing.T) {
 	}
 }
 
-// cpuTime is the processor time used so far, in ns: on a shared machine it says
-// more than the wall clock.
-func cpuTime() int64 {
-	var ru syscall.Rusage
-	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &ru); err != nil {
-		panic(err)
-	}
-	return ru.Utime.Nano() + ru.Stime.Nano()
-}
-
 func benchLoop(b *testing.B, n, window int) {
 	l := newLoop(b, n, window)
 	b.ReportAllocs()
 	l.chunks = 0
-	from := cpuTime()
 	for b.Loop() {
 		l.step()
 	}
-	b.ReportMetric(float64(cpuTime()-from)/float64(l.chunks), "cpu-ns/chunk")
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(l.chunks), "ns/chunk")
 	b.ReportMetric(0, "ns/op")
 }
 
@@ -122,17 +110,4 @@ func BenchmarkSackGaps(b *testing.B) {
 			i = 2 // reneges on everything
 		}
 	}
-}
-
-// BenchmarkCopy1400 is the yardstick for the machine's momentary speed.
-func BenchmarkCopy1400(b *testing.B) {
-	src, dst := make([]byte, 1400), make([]byte, 1500)
-	from := cpuTime()
-	n := 0
-	for b.Loop() {
-		copy(dst[28:], src)
-		n++
-	}
-	b.ReportMetric(float64(cpuTime()-from)/float64(n), "cpu-ns/chunk")
-	b.ReportMetric(0, "ns/op")
 }

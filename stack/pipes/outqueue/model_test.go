@@ -597,7 +597,7 @@ func (m *model) reset(tsn chunk.TSN, rwnd uint32) {
 	m.probing, m.waiting, m.due, m.answered, m.shift = false, false, false, false, 0
 	for i := range m.paths {
 		p := &m.paths[i]
-		p.fastNow, p.one, p.burst, p.since, p.timed = false, false, 1<<62, 0, nil
+		p.fastNow, p.one, p.burst, p.since, p.timed = false, false, 1<<30, 0, nil
 		p.T3, p.PartialBytesAcked = 0, 0
 	}
 }
@@ -647,7 +647,7 @@ func newDuel(t testing.TB, c chooser) *duel {
 	d.m = model{cfg: &d.cfg, set: &d.paths, cum: firstTSN - 1, next: firstTSN,
 		ssn: map[chunk.StreamID]chunk.SSN{}, credit: 1 << 20, arwnd: 1 << 20, maxRwnd: 1 << 20}
 	for i := range d.paths.P {
-		d.m.paths = append(d.m.paths, mPath{Path: d.paths.P[i], burst: 1 << 62})
+		d.m.paths = append(d.m.paths, mPath{Path: d.paths.P[i], burst: 1 << 30})
 	}
 	return d
 }

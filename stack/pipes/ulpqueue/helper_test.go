@@ -63,7 +63,7 @@ func (r *rig) packet(want Result, d chunk.Data) {
 // read reads everything that is ready and describes it, one word per message.
 func (r *rig) read() string {
 	r.Helper()
-	r.q.Detach(&r.list, 1<<40)
+	r.q.Detach(&r.list, 1<<30)
 	var out []byte
 	n := 0
 	for m := r.list.Pop(); m != nil; m = r.list.Pop() {

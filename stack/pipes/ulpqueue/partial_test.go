@@ -211,7 +211,7 @@ func TestAbort(t *testing.T) {
 	if r.q.Pending() {
 		t.Error("data is pending")
 	}
-	r.q.Detach(&r.list, 1<<40)
+	r.q.Detach(&r.list, 1<<30)
 	m, n := r.list.Pop(), r.list.Pop()
 	if m.EOR || n.Note != (Notification{Kind: NotePartialAborted, Vital: true, A: 4}) {
 		t.Errorf("%+v", n.Note)

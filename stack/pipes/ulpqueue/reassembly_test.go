@@ -248,7 +248,7 @@ func TestDetach(t *testing.T) {
 	}
 	r.q.Notify(Notification{Kind: 3})
 	var l List
-	for _, c := range []struct{ max, n, bytes int }{{0, 1, 100}, {250, 2, 200}, {199, 1, 100}, {1 << 40, 3, 200}, {1, 0, 0}} {
+	for _, c := range []struct{ max, n, bytes int }{{0, 1, 100}, {250, 2, 200}, {199, 1, 100}, {1 << 30, 3, 200}, {1, 0, 0}} {
 		if n := r.q.Detach(&l, c.max); n != c.n || l.Bytes() != c.bytes || l.Len() != c.n {
 			t.Fatalf("within %d: %d messages, %d bytes", c.max, n, l.Bytes())
 		}
