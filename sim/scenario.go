@@ -287,8 +287,10 @@ func RandomPaths(seed uint64) (s Scenario, survives bool) {
 			c.PathMaxRetrans = rng.IntN(4)
 		}
 		if survives {
-			// Enough for all paths but one to fail.
-			c.AssocMaxRetrans = n * (c.PathMaxRetrans + 2)
+			// Enough for all paths but one to fail, and for a SHUTDOWN to wait
+			// while the peer's data goes one packet per timeout.
+			c.PathMaxRetrans = rng.IntN(3)
+			c.AssocMaxRetrans = 30
 			c.MaxInitRetransmits = 4 * n
 			c.ShutdownGuard = 3600 * mono.Second
 		}

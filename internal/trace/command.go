@@ -161,7 +161,7 @@ func notification(c *fsm.Command) string {
 }
 
 func resultName(r fsm.Result) string {
-	names := [...]string{"ok", "no association", "shutdown", "wrong state"}
+	names := [...]string{"ok", "no association", "shutdown", "wrong state", "no such path"}
 	if int(r) < len(names) {
 		return names[r]
 	}

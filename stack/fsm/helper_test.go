@@ -217,6 +217,8 @@ func commandText(c *fsm.Command) string {
 		return "one more try"
 	case fsm.CmdCtlPath:
 		return fmt.Sprintf("control%s", to)
+	case fsm.CmdPrimary:
+		return fmt.Sprintf("primary%s", to)
 	case fsm.CmdStale:
 		return fmt.Sprintf("stale %d ms", c.A)
 	case fsm.CmdNotify:

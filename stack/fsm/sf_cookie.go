@@ -159,6 +159,11 @@ func cookieRestart(v tcb.View, ev *Event, out *Commands) Disposition {
 func established(v tcb.View, out *Commands) {
 	out.state(tcb.Established)
 	out.count(StatActiveEstabs)
+	if v.CtlPath() != v.Primary() {
+		// The first address did not answer: of those left the one that did is
+		// the initial primary path (RFC 9260 section 5.1.2).
+		out.path(CmdPrimary, v.CtlPath())
+	}
 	up(out, CommUp)
 	if v.ShutdownAsked() {
 		out.state(tcb.ShutdownPending)
@@ -170,11 +175,6 @@ func sfCookieAck(v tcb.View, ev *Event, out *Commands) Disposition {
 	out.stop(tcb.T1Cookie)
 	if v.InitTries() == 0 {
 		out.add(Command{Verb: CmdRTTSample, Path: v.CtlPath(), Dur: ev.Env.Now.Sub(v.CtlSent())})
-	}
-	if v.CtlPath() != v.Primary() {
-		// The first address did not answer: of those left the one that did is
-		// the initial primary path (section 5.1.2).
-		out.path(CmdPrimary, v.CtlPath())
 	}
 	established(v, out)
 	return Consume
