@@ -3,6 +3,7 @@ package socketapi
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -125,6 +126,19 @@ func (c *Conn) learnAddrs() {
 	}
 	c.local.Store(&Addr{IPs: s.LocalAddrs, Port: s.LocalPort})
 	c.remote.Store(r)
+}
+
+// SetPrimary makes the path to one of the peer's addresses the primary one:
+// messages sent from now on go there while it is active. An address that is not
+// the peer's gives EINVAL, one that is not confirmed yet EAGAIN.
+func (c *Conn) SetPrimary(addr netip.Addr) error {
+	if c.closed.Load() {
+		return c.opError("set", net.ErrClosed)
+	}
+	if err := c.a.SetPrimary(addr); err != nil {
+		return c.opError("set", translate(err))
+	}
+	return nil
 }
 
 // SetDeadline sets the deadlines for reading and writing. A deadline that
