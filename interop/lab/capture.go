@@ -113,6 +113,7 @@ type Flaw struct {
 type Dissection struct {
 	Packets int         // SCTP packets
 	Chunks  map[int]int // in them, by type
+	First   map[int]int // the first frame with a chunk of a type
 	ICMP    int         // ICMP messages
 	Flaws   []Flaw      // malformed packets and bad checksums
 }
@@ -139,7 +140,7 @@ func Dissect(file string) (*Dissection, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dissection{Chunks: map[int]int{}}
+	d := &Dissection{Chunks: map[int]int{}, First: map[int]int{}}
 	for l := range strings.Lines(out) {
 		f := strings.Split(strings.TrimRight(l, "\n"), "\t")
 		if len(f) != len(fields) {
@@ -186,9 +187,12 @@ func (d *Dissection) add(f []string) {
 		return
 	}
 	d.Packets++
+	frame, _ := strconv.Atoi(f[0])
 	for t := range strings.SplitSeq(types, ",") {
 		if n, err := strconv.Atoi(t); err == nil {
-			d.Chunks[n]++
+			if d.Chunks[n]++; d.Chunks[n] == 1 {
+				d.First[n] = frame
+			}
 		}
 	}
 	var what []string
@@ -204,7 +208,6 @@ func (d *Dissection) add(f []string) {
 		}
 	}
 	if len(what) > 0 {
-		frame, _ := strconv.Atoi(f[0])
 		d.Flaws = append(d.Flaws, Flaw{Frame: frame, Src: src, Chunks: types, BadSum: checksum != checksumGood,
 			What: strings.Join(what, ", ") + ": " + messages})
 	}

@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gosctp/gosctp/interop/kernelvm/protocol"
 )
 
@@ -172,20 +174,42 @@ func handle(c *net.TCPConn) {
 	}
 	w.Close()
 	kill := func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	over := make(chan struct{})
 	go func() {
-		_, err := io.Copy(in, r)
+		io.Copy(in, r)
 		in.Close()
-		if err != nil { // the host has gone
-			kill()
-			return
+		// Its time is limited from now on, and over when the host goes.
+		for end := time.Now().Add(protocol.Grace); time.Now().Before(end) && connected(c); {
+			select {
+			case <-over:
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
 		}
-		time.AfterFunc(protocol.Grace, kill)
+		kill()
 	}()
 	copied := make(chan struct{})
 	go func() { io.Copy(c, out); close(copied) }()
 	err = cmd.Wait()
+	close(over)
 	<-copied
 	if err != nil {
 		fmt.Fprintln(c, err)
 	}
+}
+
+// connected says whether the other side still has the connection, if only for
+// reading: an end of its input does not tell.
+func connected(c *net.TCPConn) bool {
+	const tcpClose = 7 // TCP_CLOSE: it was reset
+	up := false
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return false
+	}
+	raw.Control(func(fd uintptr) {
+		info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO)
+		up = err == nil && info.State != tcpClose
+	})
+	return up
 }
