@@ -147,3 +147,35 @@ func (h *Host) Sysctl(name, value string) {
 	h.t.Helper()
 	h.try("sysctl "+name, func() error { return os.WriteFile("/proc/sys/net/"+name, []byte(value), 0o644) })
 }
+
+// Down sets an interface down. Up brings it back.
+func (h *Host) Down(name string) {
+	h.t.Helper()
+	h.try("set down "+name, func() error {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		return netlink.LinkSetDown(l)
+	})
+}
+
+// Swallow has packets that leave by an interface to a neighbour go to a link
+// address that nobody has: they are lost, and nothing tells. Off undoes it.
+func (h *Host) Swallow(name string, to netip.Addr, off bool) {
+	h.t.Helper()
+	h.try("swallow packets to "+to.String(), func() error {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		n := &netlink.Neigh{
+			LinkIndex: l.Attrs().Index, IP: to.AsSlice(), State: netlink.NUD_PERMANENT,
+			HardwareAddr: []byte{2, 0, 0, 0, 0xde, 0xad},
+		}
+		if off {
+			return netlink.NeighDel(n)
+		}
+		return netlink.NeighSet(n)
+	})
+}
