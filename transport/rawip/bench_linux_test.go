@@ -4,8 +4,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/internal/nstest"
+	"github.com/gosctp/gosctp/transport"
 )
 
 // Both directions of one thread's work, kernel included: packets are sent and

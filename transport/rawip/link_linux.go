@@ -6,8 +6,8 @@ import (
 	"net"
 	"net/netip"
 
-	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/internal/hostnet"
+	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/transport/internal/mmsg"
 	"golang.org/x/sys/unix"
 )

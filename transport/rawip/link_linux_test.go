@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/internal/nstest"
+	"github.com/gosctp/gosctp/transport"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )

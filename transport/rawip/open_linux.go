@@ -7,8 +7,8 @@ import (
 	"sync"
 	"unsafe"
 
-	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/internal/hostnet"
+	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/transport/internal/mmsg"
 	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"

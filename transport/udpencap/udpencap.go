@@ -14,8 +14,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/internal/hostnet"
+	"github.com/gosctp/gosctp/transport"
 )
 
 // DefaultPort is the UDP port that servers are reached at (RFC 6951 section 8).

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/internal/nstest"
+	"github.com/gosctp/gosctp/transport"
 	"golang.org/x/sys/unix"
 )
 

@@ -5,8 +5,8 @@ package mmsg
 import (
 	"unsafe"
 
-	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/internal/hostnet"
+	"github.com/gosctp/gosctp/transport"
 	"golang.org/x/sys/unix"
 )
 

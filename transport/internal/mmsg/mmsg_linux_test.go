@@ -9,8 +9,8 @@ import (
 	"testing"
 	"unsafe"
 
-	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/internal/hostnet"
+	"github.com/gosctp/gosctp/transport"
 	"golang.org/x/sys/unix"
 )
 

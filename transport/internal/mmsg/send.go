@@ -6,8 +6,8 @@ import (
 	"net/netip"
 	"unsafe"
 
-	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/internal/hostnet"
+	"github.com/gosctp/gosctp/transport"
 	"golang.org/x/sys/unix"
 )
 
