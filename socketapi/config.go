@@ -44,7 +44,8 @@ type Config struct {
 	// Negative means none.
 	MaxRetransmits, MaxPathRetransmits, MaxInitRetransmits int
 	// HeartbeatInterval is HB.interval (30 s). Negative switches heartbeats
-	// on idle paths off.
+	// off, but for those that confirm addresses; a path that was given up then
+	// never comes back.
 	HeartbeatInterval time.Duration
 	// SackDelay (200 ms) is how long an acknowledgement may wait, at most
 	// 500 ms; SackFreq (2) for how many packets. Negative SackDelay, or

@@ -228,3 +228,39 @@ func TestAllPathsDie(t *testing.T) {
 		}
 	})
 }
+
+// What a dialler on all addresses tells of itself: what it uses toward the
+// addresses that it was given, or everything if that is asked for.
+func TestOwnAddresses(t *testing.T) {
+	for _, tc := range []struct {
+		all   bool
+		to    string
+		wants string
+	}{
+		{false, "10.1.0.2", "10.1.0.1"},
+		{false, "10.2.0.2", "10.2.0.1"},
+		{false, "10.2.0.2/10.1.0.2", "10.2.0.1/10.1.0.1"},
+		{true, "10.1.0.2", "10.1.0.1/10.2.0.1/10.3.0.1"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSubnets(t, 3)
+			cfg := &socketapi.Config{AllAddresses: tc.all}
+			l := listen(t, s.z, ":5000", cfg)
+			c := dial(t, s.a, tc.to+":5000", cfg)
+			z := accept(t, l)
+			<-time.After(10 * time.Second)
+			a := z.RemoteAddr().(*socketapi.Addr)
+			if want := addr(t, tc.wants+":1"); !slices.Equal(a.IPs, want.IPs) {
+				t.Errorf("%+v: the peer sees %v", tc, a)
+			}
+			for _, p := range append(c.Status().Paths, z.Status().Paths...) {
+				if p.State != "active" {
+					t.Errorf("%+v: the path from %v to %v is %v", tc, p.Src, p.Addr, p.State)
+				}
+			}
+			if n, m := s.a.Stats().SendErrors, s.z.Stats().SendErrors; n+m != 0 {
+				t.Errorf("%+v: %d and %d packets from a wrong source", tc, n, m)
+			}
+		})
+	}
+}
