@@ -48,7 +48,7 @@ func newAssoc(sh *shard, ep *Endpoint) *Assoc {
 // something becomes possible. What happened before is told at once.
 func (a *Assoc) OnWake(f func(sideeffects.Wake)) {
 	a.waker.Store(&f)
-	f(sideeffects.WakeReadable | sideeffects.WakeWritable)
+	f(sideeffects.WakeReadable | sideeffects.WakeWritable | sideeffects.Wake(a.pending.Swap(0)))
 }
 
 func (a *Assoc) wake() {
@@ -57,10 +57,13 @@ func (a *Assoc) wake() {
 			(*f)()
 		}
 	}
-	if f := a.waker.Load(); f != nil {
-		if bits := a.pending.Swap(0); bits != 0 {
-			(*f)(sideeffects.Wake(bits))
-		}
+	if a.waker.Load() == nil {
+		return // OnWake tells of what is pending
+	}
+	if bits := a.pending.Swap(0); bits != 0 {
+		// Looked up after taking the bits: whom OnWake replaced meanwhile must
+		// not get them.
+		(*a.waker.Load())(sideeffects.Wake(bits))
 	}
 }
 

@@ -178,6 +178,35 @@ func transfer(t *testing.T, mtu int) {
 	}
 }
 
+// TestOnWakeLate: who asks to be woken after the end is told of it.
+func TestOnWakeLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, z := pair(t, tcb.DefaultConfig(), 1500)
+		defer a.close()
+		defer z.close()
+		b, err := a.ep.Associate([]netip.Addr{netip.MustParseAddr("10.0.0.2")}, 5000, 0, nil, nil)
+		if !errors.Is(err, syscall.EISCONN) {
+			t.Fatal(err)
+		}
+		a.a.Abort(nil)
+		synctest.Wait()
+		if b, err = a.ep.Associate([]netip.Addr{netip.MustParseAddr("10.0.0.2")}, 5000, 0, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		b.Abort(nil)
+		synctest.Wait()
+		c := z.ep.Accept()
+		for _, x := range []*stack.Assoc{b, c} {
+			var got sideeffects.Wake
+			x.OnWake(func(w sideeffects.Wake) { got |= w })
+			if want := sideeffects.WakeUp | sideeffects.WakeEnded; got&want != want {
+				t.Errorf("woken by %b only", got)
+			}
+		}
+	})
+}
+
 func BenchmarkMem(b *testing.B) {
 	for _, size := range []int{100, 1400, 65536} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {

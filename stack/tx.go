@@ -76,18 +76,23 @@ func (r *txRing) flush(sh *shard) {
 	r.mu.Lock()
 	sh.send()
 	r.mu.Unlock()
+	sh.drain() // for those who found the lock taken
 }
 
 // drain sends what the ring holds, unless somebody else does already: then
-// that one sends ours too.
+// that one sends ours too, which is why everyone who had the sender lock looks
+// again after giving it back. Associations that wait for room go on even if
+// the ring is empty by now: who emptied it may have looked too early.
 func (sh *shard) drain() {
 	r := &sh.ring
-	for !r.empty() {
-		if !r.mu.TryLock() {
-			return
+	for !r.empty() || sh.anyBlocked.Load() {
+		if !r.empty() {
+			if !r.mu.TryLock() {
+				return
+			}
+			sh.send()
+			r.mu.Unlock()
 		}
-		sh.send()
-		r.mu.Unlock()
 		if sh.anyBlocked.Load() {
 			sh.mu.Lock()
 			sh.resume(sh.stack.clock.Now())
@@ -159,6 +164,7 @@ func (sh *shard) tooBig(failed []tooBig) {
 		sh.current = f.a
 		sh.x.TooBig(&f.a.a, f.dst, mtu, now)
 		sh.settle(f.a)
+		sh.arm()
 		sh.mu.Unlock()
 	}
 }
