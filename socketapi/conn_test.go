@@ -763,3 +763,48 @@ func TestAddrsAndStatus(t *testing.T) {
 		}
 	})
 }
+
+// TestBlockedSenderPassesOn: of two senders that wait for room the first finds
+// that its stream does not exist; the room is the second one's.
+func TestBlockedSenderPassesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, z, _ := pair(t, &socketapi.Config{SendBuffer: 10000, RecvBuffer: 10000, OutStreams: 8})
+		p := make([]byte, 3000)
+		sent := 0
+		for {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			_, err := a.SendMsgContext(ctx, socketapi.SendInfo{}, p)
+			cancel()
+			if err != nil {
+				break
+			}
+			sent++
+		}
+		bad, good := make(chan error, 1), make(chan error, 1)
+		go func() {
+			_, err := a.SendMsg(socketapi.SendInfo{Stream: 100}, p)
+			bad <- err
+		}()
+		synctest.Wait()
+		go func() {
+			_, err := a.SendMsg(socketapi.SendInfo{Stream: 1}, p)
+			good <- err
+		}()
+		synctest.Wait()
+		for range sent {
+			if _, _, err := z.RecvMsg(p); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantErr(t, <-bad, syscall.EINVAL)
+		select {
+		case err := <-good:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Error("a sender waits although there is room")
+		}
+		a.Abort("")
+	})
+}

@@ -73,6 +73,13 @@ func (c *Conn) recv(ctx context.Context, p []byte) (n int, info RecvInfo, err er
 		var note Notification
 		var to func(Notification)
 		c.rmu.Lock()
+		if c.closed.Load() {
+			// What were taken now nobody would give back, and the window stay
+			// shut for what the peer still has to deliver.
+			c.rmu.Unlock()
+			err = net.ErrClosed
+			break
+		}
 		n, to, err = c.take(p, &info, &note)
 		c.rmu.Unlock()
 		if err == nil {

@@ -94,6 +94,7 @@ func (c *Conn) trySend(ctx context.Context, info *SendInfo, p []byte) error {
 		}
 		if !errors.Is(err, stack.ErrWouldBlock) {
 			c.a.FreeBuffer(b)
+			c.wr.pass() // the room that this one was woken for is another's
 			return c.endedBy(err)
 		}
 		ok := c.wr.wait(seq, ctx.Done())
