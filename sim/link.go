@@ -33,7 +33,7 @@ func (l *link) WriteBatch(slots []transport.TxSlot) error {
 		switch {
 		case l.h.net.wires[route{src, s.Dst}] == nil:
 			s.Err = fmt.Errorf("sim: %v to %v: %w", src, s.Dst, transport.ErrUnreachable)
-		case len(s.Data)+r.Overhead > l.h.mtu && !s.Fragment:
+		case len(s.Data)+r.Overhead > r.MTU && !s.Fragment:
 			s.Err = transport.ErrTooBig
 		default:
 			l.h.net.send(l.h, src, s.Dst, s.Data, s.Fragment)
@@ -46,7 +46,11 @@ func (l *link) WriteBatch(slots []transport.TxSlot) error {
 func (l *link) Route(dst netip.Addr) (transport.Route, error) {
 	for _, a := range l.h.addrs {
 		if l.h.net.wires[route{a, dst}] != nil {
-			return transport.Route{Src: a, MTU: l.h.mtu, Overhead: overhead(dst)}, nil
+			mtu := l.h.mtu
+			if m := l.h.mtus[a]; m != 0 {
+				mtu = m
+			}
+			return transport.Route{Src: a, MTU: mtu, Overhead: overhead(dst)}, nil
 		}
 	}
 	return transport.Route{}, fmt.Errorf("sim: no route to %v: %w", dst, transport.ErrUnreachable)

@@ -41,6 +41,7 @@ type watch struct {
 	notes []pathNote
 	data  []dataSent
 	over  map[*user]mono.Duration // when they heard of the end
+	large bool                    // packets may be refused as too large
 	// saw is called with each packet sent, and its chunk types.
 	saw func(p Packet, from *user, path int, types []chunk.Type)
 }
@@ -127,7 +128,7 @@ func play(t *testing.T, seed uint64, s Scenario, script func(*watch)) (*watch, R
 	}
 	for _, h := range w.r.net.hosts {
 		// A wrong source address has no wire.
-		if n := h.Stack.Stats().SendErrors; n != 0 {
+		if n := h.Stack.Stats().SendErrors; n != 0 && !w.large {
 			t.Errorf("seed %d: host %s could not send %d packets: from the wrong source", seed, h.Name, n)
 		}
 	}
@@ -618,4 +619,29 @@ func TestShutdownAckGoesBack(t *testing.T) {
 	w, r := play(t, 1, s, nil)
 	graceful(t, r, 1)
 	within(t, "the end", w.over[w.a], 6*sec, 6*sec+100*ms)
+}
+
+// An interface gets a smaller MTU in mid-transfer, and refuses what is larger:
+// that path alone shrinks, and nothing is lost. R-7.3-03
+func TestInterfaceShrinks(t *testing.T) {
+	for path := range 2 {
+		s := homes(2, UserPlan{Messages: 400, MaxSize: 20000, Pace: 20 * ms, Closing: CloseWhenSent}, UserPlan{})
+		s.Dead = []Span{{From: 4 * sec, To: 6 * sec}}
+		_, r := play(t, 1, s, func(w *watch) {
+			w.large = true
+			w.at(2*sec, func() { w.r.a.SetMTU(w.r.addrA[path], 1000) })
+			w.at(8*sec, func() {
+				for i := range 2 {
+					want := 1500
+					if i == path {
+						want = 1000
+					}
+					if p := w.path(w.a, i); p.PMTU != want {
+						t.Errorf("path MTU %d of path %d, want %d", p.PMTU, i, want)
+					}
+				}
+			})
+		})
+		graceful(t, r, 1)
+	}
 }

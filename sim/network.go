@@ -80,7 +80,8 @@ type Host struct {
 	net   *Network
 	addrs []netip.Addr
 	mtu   int
-	due   mono.Time // when the stack wants Step
+	mtus  map[netip.Addr]int // of the interfaces with these addresses, if another
+	due   mono.Time          // when the stack wants Step
 }
 
 // AddHost adds a host. Opts.Shards and Paranoid are set for it.
@@ -96,6 +97,14 @@ func (n *Network) AddHost(name string, mtu int, opts stack.Options, addrs ...net
 	h.Stack = s
 	n.hosts = append(n.hosts, h)
 	return h
+}
+
+// SetMTU changes the MTU of the interface that has one of the host's addresses.
+func (h *Host) SetMTU(addr netip.Addr, mtu int) {
+	if h.mtus == nil {
+		h.mtus = make(map[netip.Addr]int)
+	}
+	h.mtus[addr] = mtu
 }
 
 // Connect lays a wire from src to dst. What is not connected is unreachable.
