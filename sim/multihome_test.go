@@ -615,8 +615,14 @@ func TestShutdownAckGoesBack(t *testing.T) {
 	s := homes(2, UserPlan{Messages: 1, MaxSize: 100}, UserPlan{})
 	s.Assocs[0].A.Closing, s.Assocs[0].A.CloseAt = CloseAt, 5*sec
 	s.Dead = []Span{{From: 5*sec - ms, To: 1000 * sec, Way: WayZtoA}}
-	s.Z.RTOMin = 30 * sec // its own T2-shutdown does not help
+	s.Z.RTOInitial, s.Z.RTOMin = 30*sec, 30*sec // its own T2-shutdown does not help
 	w, r := play(t, 1, s, nil)
+	graceful(t, r, 1)
+	within(t, "the end", w.over[w.a], 6*sec, 6*sec+100*ms)
+
+	// The same with the first SHUTDOWN lost: what comes is the first for Z.
+	s.Dead[0].Way = BothWays
+	w, r = play(t, 1, s, nil)
 	graceful(t, r, 1)
 	within(t, "the end", w.over[w.a], 6*sec, 6*sec+100*ms)
 }

@@ -38,6 +38,14 @@ func sfCloseAgain(_ tcb.View, _ *Event, out *Commands) Disposition {
 	return Discard
 }
 
+// sfCloseReceived: the peer closed first. That may come to nothing if it
+// restarts, and then the user has closed nevertheless.
+func sfCloseReceived(_ tcb.View, _ *Event, out *Commands) Disposition {
+	out.verb(CmdShutdownAsked)
+	out.result(ResultOK)
+	return Consume
+}
+
 // sfStartShutdown: RFC 9260 section 9.2, nothing is outstanding any more.
 func sfStartShutdown(v tcb.View, _ *Event, out *Commands) Disposition {
 	active, _ := v.SelectPaths()
@@ -53,9 +61,12 @@ func sfStartShutdown(v tcb.View, _ *Event, out *Commands) Disposition {
 // sfStartShutdownAck: RFC 9260 section 9.2, the SHUTDOWN receiver has nothing
 // outstanding any more.
 func sfStartShutdownAck(v tcb.View, _ *Event, out *Commands) Disposition {
-	active, _ := v.SelectPaths()
+	p := v.CtlPath() // where the SHUTDOWN came from
+	if v.Path(p).State != tcb.PathActive {
+		p, _ = v.SelectPaths()
+	}
 	out.verb(CmdTimersStop)
-	sendShutdownAck(active, out)
+	sendShutdownAck(p, out)
 	return Consume
 }
 
@@ -68,8 +79,9 @@ func sendShutdownAck(p tcb.PathID, out *Commands) {
 
 // sfShutdown: RFC 9260 section 9.2, the peer closes. SHUTDOWN ACK follows when
 // our data is acknowledged.
-func sfShutdown(_ tcb.View, _ *Event, out *Commands) Disposition {
+func sfShutdown(v tcb.View, ev *Event, out *Commands) Disposition {
 	out.verb(CmdCumAck)
+	ackTo(v, ev, out)
 	out.state(tcb.ShutdownReceived)
 	out.notify(NoteShutdown, 0, 0, Span{})
 	return Consume
@@ -82,8 +94,9 @@ func sfShutdownBoth(v tcb.View, ev *Event, out *Commands) Disposition {
 }
 
 // sfShutdownAgain: a SHUTDOWN with a newer cumulative TSN ack.
-func sfShutdownAgain(_ tcb.View, _ *Event, out *Commands) Disposition {
+func sfShutdownAgain(v tcb.View, ev *Event, out *Commands) Disposition {
 	out.verb(CmdCumAck)
+	ackTo(v, ev, out)
 	return Consume
 }
 
@@ -91,6 +104,13 @@ func sfShutdownAgain(_ tcb.View, _ *Event, out *Commands) Disposition {
 func sfShutdownLate(v tcb.View, ev *Event, out *Commands) Disposition {
 	out.send(chunk.TypeShutdownAck, backTo(v, ev))
 	return Consume
+}
+
+// ackTo remembers where a SHUTDOWN came from, for the SHUTDOWN ACK.
+func ackTo(v tcb.View, ev *Event, out *Commands) {
+	if p := backTo(v, ev); p != v.CtlPath() {
+		out.path(CmdCtlPath, p)
+	}
 }
 
 // backTo is where a chunk of the teardown that answers the one in hand goes: to
