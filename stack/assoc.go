@@ -33,6 +33,8 @@ type Assoc struct {
 	stream    stream
 	gone      bool
 
+	spoilt atomic.Pointer[seg.Buf] // left to the garbage collector
+
 	onRelease atomic.Pointer[func()] // called once after the lock is free
 	pending   atomic.Uint32          // Wakes to deliver
 	waker     atomic.Pointer[func(sideeffects.Wake)]
@@ -149,6 +151,11 @@ func (a *Assoc) Send(m Message, b *seg.Buf) error {
 		return nil
 	case fsm.ResultShutdown:
 		return ErrClosing
+	case fsm.ResultFailed:
+		// A bug cost the association. How far the message came nobody knows:
+		// its buffer must not be put back, perhaps for the second time.
+		a.spoilt.Store(b)
+		return &EndError{a.End()}
 	}
 	return ErrStream
 }
@@ -194,7 +201,11 @@ func (a *Assoc) Free(m *ulpqueue.Message) {
 }
 
 // FreeBuffer takes a buffer back that Send did not want.
-func (a *Assoc) FreeBuffer(b *seg.Buf) { a.shard.stack.pools.Seg.Put(b) }
+func (a *Assoc) FreeBuffer(b *seg.Buf) {
+	if a.spoilt.Load() != b {
+		a.shard.stack.pools.Seg.Put(b)
+	}
+}
 
 // Shutdown closes gracefully: what is queued is still delivered.
 func (a *Assoc) Shutdown() {
@@ -262,6 +273,8 @@ func endText(e *sideeffects.End) string {
 		return "refused by the peer"
 	case e.ByPeer:
 		return "aborted by the peer"
+	case e.Change == fsm.CantStart && e.Cause != 0:
+		return "could not be set up"
 	case e.Change == fsm.CantStart:
 		return "could not be set up: no answer"
 	case e.Cause != 0:

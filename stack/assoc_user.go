@@ -45,6 +45,8 @@ func (a *Assoc) SetPrimary(addr netip.Addr) error {
 		return nil
 	case fsm.ResultNoPath:
 		return ErrNoPath
+	case fsm.ResultFailed:
+		return &EndError{a.End()}
 	}
 	return ErrPathState
 }

@@ -1,7 +1,9 @@
 package stack_test
 
 import (
+	"errors"
 	"net/netip"
+	"syscall"
 	"testing"
 
 	"github.com/gosctp/gosctp/chunk"
@@ -52,7 +54,9 @@ func TestContain(t *testing.T) {
 
 	// In a call of the user's.
 	m.at = fsm.EvPrimSend
-	p.write("boom") // taken or not, it goes nowhere
+	if err := p.write("boom"); !errors.Is(err, syscall.ECONNABORTED) {
+		t.Errorf("a message that is lost: %v", err)
+	}
 	r.take()
 	p.ended()
 	if err := p.write("again"); err == nil {

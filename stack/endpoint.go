@@ -68,8 +68,10 @@ func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoin
 // goroutine, when one waits to be accepted.
 func (ep *Endpoint) Listen(backlog int, ready func()) {
 	ep.mu.Lock()
-	ep.backlog = max(backlog, 1)
-	ep.onReady = ready
+	if !ep.closed {
+		ep.backlog = max(backlog, 1)
+		ep.onReady = ready
+	}
 	ep.mu.Unlock()
 }
 
@@ -189,6 +191,11 @@ func (ep *Endpoint) Associate(peers []netip.Addr, port, encapPort uint16, cfg *t
 	set := sideeffects.Settings{Config: cfg, Local: ep.cfg.Local}
 
 	sh.mu.Lock()
+	if s.closed.Load() { // after this Close finds the association
+		sh.mu.Unlock()
+		ep.unref()
+		return nil, net.ErrClosed
+	}
 	sh.x.Prepare(&a.a, set, s.nextID.Add(1), ep.port, port)
 	for _, p := range peers {
 		sh.x.AddPeer(&a.a, p.Unmap(), encapPort)

@@ -183,7 +183,7 @@ func (b *rxRun) slow() {
 	sh.creating = nil
 	if a := sh.created; a != nil {
 		sh.created = nil
-		if !ep.arrived(a) {
+		if a.State() != tcb.Closed && !ep.arrived(a) {
 			sh.x.Abort(&a.a, nil, b.now)
 		}
 		sh.settle(a)

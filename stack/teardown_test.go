@@ -642,6 +642,9 @@ func TestICMP(t *testing.T) {
 		icmp(p, unreach, 0, quote(p, p.tag, nil)[:8]) // eight bytes are all that IPv4 promises
 		p.expect("")
 		p.expectEnd(fsm.CommLost, 0)
+		if err := p.a.EndErr(); !errors.Is(err, syscall.ECONNRESET) {
+			t.Error(err)
+		}
 	})
 	t.Run("R-10-05 wrong tag", func(t *testing.T) {
 		p := newRig(t).peer().connect()
@@ -677,6 +680,9 @@ func TestICMP(t *testing.T) {
 		icmp(p, unreach, 0, init[:20])
 		if e := p.ended(); e.Change != fsm.CantStart {
 			t.Fatalf("%v", e.Change)
+		}
+		if err := p.a.EndErr(); !errors.Is(err, syscall.ECONNREFUSED) {
+			t.Error(err)
 		}
 		p.gone()
 	})

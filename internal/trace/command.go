@@ -40,7 +40,6 @@ var verbs = [...]string{
 	fsm.CmdBackoff:       "back off",
 	fsm.CmdHeartbeat:     "send HEARTBEAT",
 	fsm.CmdHBAcked:       "heartbeat acked",
-	fsm.CmdHBUnsolved:    "heartbeat unsolved",
 	fsm.CmdStrike:        "strike",
 	fsm.CmdClearErrors:   "clear errors",
 	fsm.CmdPathState:     "path state",
@@ -115,7 +114,7 @@ func command(c *fsm.Command) string {
 	case fsm.CmdRTTSample:
 		path()
 		add("%v", c.Dur)
-	case fsm.CmdMarkRtx, fsm.CmdBackoff, fsm.CmdHeartbeat, fsm.CmdHBAcked, fsm.CmdHBUnsolved, fsm.CmdCtlPath, fsm.CmdPrimary:
+	case fsm.CmdMarkRtx, fsm.CmdBackoff, fsm.CmdHeartbeat, fsm.CmdHBAcked, fsm.CmdCtlPath, fsm.CmdPrimary:
 		path()
 	case fsm.CmdStrike:
 		path()
@@ -161,7 +160,7 @@ func notification(c *fsm.Command) string {
 }
 
 func resultName(r fsm.Result) string {
-	names := [...]string{"ok", "no association", "shutdown", "wrong state", "no such path"}
+	names := [...]string{"failed", "ok", "no association", "shutdown", "wrong state", "no such path"}
 	if int(r) < len(names) {
 		return names[r]
 	}

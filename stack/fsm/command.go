@@ -21,7 +21,7 @@ const (
 	CmdAdoptCookie   // take peer tag, TSN, window, streams and addresses from the event's cookie
 	CmdRestart       // start over with the event's cookie: new tags, TSNs, paths' congestion state
 	CmdUnsend        // data already sent becomes unsent
-	CmdShutdownAsked // remember that the user closed during set-up
+	CmdShutdownAsked // remember that the user closed, where the state does not say so
 	CmdDeleteTCB     // the association ends; Code: AssocChange of the final notification, A: cause code
 
 	// Chunks to send. Path: where to; NoPath: the packet's source.
@@ -38,17 +38,16 @@ const (
 	CmdHeartbeats // start heartbeat timers on every path; unconfirmed paths are probed at once
 
 	// Data path.
-	CmdIngest     // the event's run of DATA
-	CmdSack       // process the event's SACK
-	CmdCumAck     // process the SHUTDOWN's cumulative TSN ack
-	CmdGenSack    // acknowledge: A 1 at once, 0 when the timer says
-	CmdEnqueue    // the message of EvPrimSend
-	CmdMarkRtx    // T3-rtx expired on Path
-	CmdRTTSample  // Path, Dur
-	CmdBackoff    // double Path's RTO
-	CmdHeartbeat  // HEARTBEAT to Path with nonce A<<32|B; NoPath: the packet's source, if that is a path
-	CmdHBAcked    // Path, its HEARTBEAT came back
-	CmdHBUnsolved // the HEARTBEAT to Path stays unanswered: the next one counts afresh
+	CmdIngest    // the event's run of DATA
+	CmdSack      // process the event's SACK
+	CmdCumAck    // process the SHUTDOWN's cumulative TSN ack
+	CmdGenSack   // acknowledge: A 1 at once, 0 when the timer says
+	CmdEnqueue   // the message of EvPrimSend
+	CmdMarkRtx   // T3-rtx expired on Path
+	CmdRTTSample // Path, Dur
+	CmdBackoff   // double Path's RTO
+	CmdHeartbeat // HEARTBEAT to Path with nonce A<<32|B; NoPath: the packet's source, if that is a path
+	CmdHBAcked   // Path, its HEARTBEAT came back
 
 	// Errors and paths.
 	CmdStrike      // Path's error counter, and with A 1 the association's

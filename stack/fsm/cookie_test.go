@@ -271,3 +271,17 @@ func TestStaleCookieError(t *testing.T) {
 		},
 	})
 }
+
+// TestRestartAfterBothClosed: the peer restarts while it shuts down; a user who
+// has closed too does not get a new association, only its end.
+func TestRestartAfterBothClosed(t *testing.T) {
+	for asked, want := range map[bool]tcb.State{false: tcb.Established, true: tcb.ShutdownPending} {
+		c := sample(tcb.ShutdownReceived)
+		c.ShutdownAsked = asked
+		ev := event(fsm.EvCookieEcho)
+		ev.Cookie = fsm.CookieFacts{Valid: true, LocalTag: otherTag, PeerTag: 0x77, TieLocal: ourTie, TiePeer: peerTie}
+		if d, out := step(t, c, &ev); d != fsm.Consume || stateAfter(c.State, out) != want {
+			t.Errorf("closed %t: %v %q", asked, d, text(out))
+		}
+	}
+}

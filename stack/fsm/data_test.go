@@ -200,26 +200,26 @@ func TestHeartbeatRules(t *testing.T) {
 		},
 
 		{ // section 11.1.8
-			name: "REQUEST HEARTBEAT", states: beating, id: fsm.EvPrimHeartbeat, d: fsm.Consume, want: "heartbeat>0 a0000000b; result 0", stays: true,
+			name: "REQUEST HEARTBEAT", states: beating, id: fsm.EvPrimHeartbeat, d: fsm.Consume, want: "heartbeat>0 a0000000b; result 1", stays: true,
 		},
 		{ // section 11.1.4
-			name: "SET PRIMARY", states: beating, id: fsm.EvPrimSetPrimary, d: fsm.Consume, want: "primary>0; result 0", stays: true,
+			name: "SET PRIMARY", states: beating, id: fsm.EvPrimSetPrimary, d: fsm.Consume, want: "primary>0; result 1", stays: true,
 		},
 		{ // R-5.4-05
 			name: "SET PRIMARY to an unconfirmed path", states: beating, id: fsm.EvPrimSetPrimary,
-			tcb: path(func(p *tcb.PathCtl) { p.State = tcb.PathUnconfirmed }), d: fsm.Discard, want: "result 3", stays: true,
+			tcb: path(func(p *tcb.PathCtl) { p.State = tcb.PathUnconfirmed }), d: fsm.Discard, want: "result 4", stays: true,
 		},
 		{
 			name: "SET PRIMARY to no path", states: beating, id: fsm.EvPrimSetPrimary, ev: func(ev *fsm.Event) { ev.Path = 2 },
-			d: fsm.Discard, want: "result 4", stays: true,
+			d: fsm.Discard, want: "result 5", stays: true,
 		},
 		{
 			name: "REQUEST HEARTBEAT on no path", states: beating, id: fsm.EvPrimHeartbeat, ev: func(ev *fsm.Event) { ev.Path = 2 },
-			d: fsm.Discard, want: "result 3", stays: true,
+			d: fsm.Discard, want: "result 4", stays: true,
 		},
 		{
 			name: "REQUEST HEARTBEAT out of turn", states: in(tcb.CookieWait, tcb.CookieEchoed, tcb.ShutdownSent, tcb.ShutdownAckSent), id: fsm.EvPrimHeartbeat,
-			d: fsm.Discard, want: "result 3", stays: true,
+			d: fsm.Discard, want: "result 4", stays: true,
 		},
 	})
 }

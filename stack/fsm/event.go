@@ -118,13 +118,11 @@ type HeartbeatFacts struct {
 
 // Facts is what a state function may know about the pipes.
 type Facts struct {
-	OutqEmpty    bool // nothing is queued or in flight
-	GapOrDup     bool // inbound TSNs are missing, or duplicates came
-	ZeroWindow   bool // what is in flight probes a shut window
-	PathBusy     bool // the event's path carried data within the heartbeat interval
-	NewAddrs     bool // INIT or cookie names an address that is no path of the association
-	MoreInPacket bool // more chunks follow in the packet
-	PeerUnknown  bool // the packet's source is no path of the association
+	OutqEmpty   bool // nothing is queued or in flight
+	ZeroWindow  bool // what is in flight probes a shut window
+	PathBusy    bool // the event's path carried data within the heartbeat interval
+	NewAddrs    bool // INIT or cookie names an address that is no path of the association
+	PeerUnknown bool // the packet's source is no path of the association
 }
 
 // Env is the world outside the association.

@@ -16,10 +16,10 @@ func TestSetupRules(t *testing.T) {
 	runRules(t, []rule{
 		{ // R-5.1-01 R-5.1-02 R-5.3.1-01 R-5.3.1-03
 			name: "ASSOCIATE", states: closed, id: fsm.EvPrimAssociate, d: fsm.Consume,
-			want: "setup tag 55 tsn 66; control>0; send INIT>0; start T1-init>0; COOKIE-WAIT; result 0", next: tcb.CookieWait,
+			want: "setup tag 55 tsn 66; control>0; send INIT>0; start T1-init>0; COOKIE-WAIT; result 1", next: tcb.CookieWait,
 		},
 		{
-			name: "ASSOCIATE twice", states: except(tcb.Closed), id: fsm.EvPrimAssociate, d: fsm.Discard, want: "result 3", stays: true,
+			name: "ASSOCIATE twice", states: except(tcb.Closed), id: fsm.EvPrimAssociate, d: fsm.Discard, want: "result 4", stays: true,
 		},
 		{ // R-5.1-03 R-5.1-04 R-5.1-05 R-5.1-06 R-5.2.2-11 R-8.4-03
 			name: "INIT", states: closed, id: fsm.EvInit, d: fsm.Consume, want: "INIT ACK tag 55", stays: true,

@@ -75,11 +75,12 @@ type Result uint16
 
 // Results.
 const (
-	ResultOK       Result = iota
-	ResultNoAssoc         // there is no such association
-	ResultShutdown        // the association is closing: no more messages
-	ResultState           // not possible in this state
-	ResultNoPath          // there is no such path
+	ResultFailed   Result = iota // none was given: the executor failed, and the association is gone
+	ResultOK                     // it was done
+	ResultNoAssoc                // there is no such association
+	ResultShutdown               // the association is closing: no more messages
+	ResultState                  // not possible in this state
+	ResultNoPath                 // there is no such path
 )
 
 // Stat is an event counter. The names are those of /proc/net/sctp/snmp where

@@ -74,8 +74,8 @@ func varyEvent(r *rand.Rand, id fsm.EventID) fsm.Event {
 	}
 	ev.HB = fsm.HeartbeatFacts{Valid: !rare(), Path: tcb.PathID(r.IntN(4)), Nonce: 40 + uint64(r.IntN(4)), RTT: mono.Duration(r.Int64N(1e9) - 1e7)}
 	ev.Facts = fsm.Facts{
-		OutqEmpty: flip(), GapOrDup: flip(), ZeroWindow: flip(), PathBusy: flip(),
-		NewAddrs: flip(), MoreInPacket: flip(), PeerUnknown: flip(),
+		OutqEmpty: flip(), ZeroWindow: flip(), PathBusy: flip(),
+		NewAddrs: flip(), PeerUnknown: flip(),
 	}
 	ev.Env.Listening, ev.Env.BacklogFull, ev.Env.NonUnicast = !rare(), rare(), rare()
 	return ev

@@ -143,7 +143,7 @@ func cookieRestart(v tcb.View, ev *Event, out *Commands) Disposition {
 		return DiscardPacket
 	}
 	s := tcb.Established
-	if v.State() == tcb.ShutdownPending || v.State() == tcb.ShutdownSent {
+	if v.State() == tcb.ShutdownPending || v.State() == tcb.ShutdownSent || v.ShutdownAsked() {
 		s = tcb.ShutdownPending // the user has closed: nobody waits for the new incarnation
 	}
 	out.verb(CmdTimersStop)

@@ -80,6 +80,9 @@ func sendShutdownAck(p tcb.PathID, out *Commands) {
 // sfShutdown: RFC 9260 section 9.2, the peer closes. SHUTDOWN ACK follows when
 // our data is acknowledged.
 func sfShutdown(v tcb.View, ev *Event, out *Commands) Disposition {
+	if v.State() == tcb.ShutdownPending {
+		out.verb(CmdShutdownAsked) // by our user too, see sfCloseReceived
+	}
 	out.verb(CmdCumAck)
 	ackTo(v, ev, out)
 	out.state(tcb.ShutdownReceived)

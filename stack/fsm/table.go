@@ -71,7 +71,7 @@ func init() {
 		EvPrimSend: {name: "SEND", cells: cells(
 			noAssoc, send, send, send, sendClosed, sendClosed, sendClosed, sendClosed)},
 		EvPrimShutdown: {name: "SHUTDOWN (user)", cells: cells(
-			noAssoc, closeEarly, closeEchoed, closeEstab, closeAgain, closeAgain, closeAgain, closeAgain)},
+			noAssoc, closeEarly, closeEchoed, closeEstab, closeAgain, closeAgain, closeReceived, closeAgain)},
 		EvPrimAbort: {name: "ABORT (user)", cells: cells(
 			noAssoc, abortEarly, abortUser, abortUser, abortUser, abortUser, abortUser, abortUser)},
 		EvPrimHeartbeat: {name: "REQUEST HEARTBEAT", cells: cells(
@@ -178,6 +178,7 @@ var (
 	closeEchoed      = cell{fn: sfCloseEchoed, name: "sfCloseEchoed"}
 	closeEstab       = cell{fn: sfClose, name: "sfClose"}
 	closeAgain       = cell{fn: sfCloseAgain, name: "sfCloseAgain"}
+	closeReceived    = cell{fn: sfCloseReceived, name: "sfCloseReceived"}
 	startShutdown    = cell{fn: sfStartShutdown, name: "sfStartShutdown"}
 	startShutdownAck = cell{fn: sfStartShutdownAck, name: "sfStartShutdownAck"}
 	t2Shutdown       = cell{fn: sfT2Shutdown, name: "sfT2Shutdown"}

@@ -17,30 +17,38 @@ func TestShutdownRules(t *testing.T) {
 	runRules(t, []rule{
 		{ // R-9.2-01 R-9.2-26
 			name: "the user closes", states: in(tcb.Established), id: fsm.EvPrimShutdown, d: fsm.Consume,
-			want: "SHUTDOWN-PENDING; result 0", next: tcb.ShutdownPending,
+			want: "SHUTDOWN-PENDING; result 1", next: tcb.ShutdownPending,
 		},
 		{ // R-9.2-01 R-9.2-02 R-9.2-17 R-8.3-02
 			name: "all is acknowledged", states: pending, id: fsm.EvNoPendingTSN, d: fsm.Consume,
 			want: "stop all; control>0; send SHUTDOWN>0; start T2-shutdown>0; start T5-shutdown-guard>0 5m0s; SHUTDOWN-SENT", next: tcb.ShutdownSent,
 		},
 		{ // R-9.2-10
-			name: "the user closes again", states: from(tcb.ShutdownPending, tcb.ShutdownAckSent), id: fsm.EvPrimShutdown,
-			d: fsm.Discard, want: "result 0", stays: true,
+			name: "the user closes again", states: in(tcb.ShutdownPending, tcb.ShutdownSent, tcb.ShutdownAckSent), id: fsm.EvPrimShutdown,
+			d: fsm.Discard, want: "result 1", stays: true,
+		},
+		{ // remembered, for the peer may restart
+			name: "the user closes after the peer", states: in(tcb.ShutdownReceived), id: fsm.EvPrimShutdown,
+			d: fsm.Consume, want: "shutdown asked; result 1", stays: true,
 		},
 		{ // R-9.2-27 R-9.2-13 R-4-10 R-4-12
 			name: "no new data", states: from(tcb.ShutdownPending, tcb.ShutdownAckSent), id: fsm.EvPrimSend,
-			d: fsm.Discard, want: "result 2", stays: true,
+			d: fsm.Discard, want: "result 3", stays: true,
 		},
 		{
-			name: "data", states: from(tcb.CookieWait, tcb.Established), id: fsm.EvPrimSend, d: fsm.Consume, want: "enqueue; result 0", stays: true,
+			name: "data", states: from(tcb.CookieWait, tcb.Established), id: fsm.EvPrimSend, d: fsm.Consume, want: "enqueue; result 1", stays: true,
 		},
 		{
-			name: "data for nobody", states: in(tcb.Closed), id: fsm.EvPrimSend, d: fsm.Discard, want: "result 1", stays: true,
+			name: "data for nobody", states: in(tcb.Closed), id: fsm.EvPrimSend, d: fsm.Discard, want: "result 2", stays: true,
 		},
 
 		{ // R-9.2-09
-			name: "SHUTDOWN", states: in(tcb.Established, tcb.ShutdownPending), id: fsm.EvShutdown, d: fsm.Consume,
+			name: "SHUTDOWN", states: in(tcb.Established), id: fsm.EvShutdown, d: fsm.Consume,
 			want: "cumack; SHUTDOWN-RECEIVED; tell shutdown", next: tcb.ShutdownReceived,
+		},
+		{ // R-9.2-09
+			name: "SHUTDOWN after the user closed", states: in(tcb.ShutdownPending), id: fsm.EvShutdown, d: fsm.Consume,
+			want: "shutdown asked; cumack; SHUTDOWN-RECEIVED; tell shutdown", next: tcb.ShutdownReceived,
 		},
 		{ // R-9.2-11
 			name: "SHUTDOWN again", states: received, id: fsm.EvShutdown, d: fsm.Consume, want: "cumack", stays: true,
@@ -113,18 +121,18 @@ func TestShutdownRules(t *testing.T) {
 		{
 			name: "closed before it is up, nothing queued", states: in(tcb.CookieWait), id: fsm.EvPrimShutdown,
 			ev: func(ev *fsm.Event) { ev.Facts.OutqEmpty = true },
-			d:  fsm.Consume, want: "result 0; end GONE", next: tcb.Closed,
+			d:  fsm.Consume, want: "result 1; end GONE", next: tcb.Closed,
 		},
 		{
 			name: "closed before it is up", states: in(tcb.CookieWait), id: fsm.EvPrimShutdown, d: fsm.Consume,
-			want: "result 0; shutdown asked", stays: true,
+			want: "result 1; shutdown asked", stays: true,
 		},
 		{
 			name: "closed before it is up", states: in(tcb.CookieEchoed), id: fsm.EvPrimShutdown, d: fsm.Consume,
-			want: "shutdown asked; result 0", stays: true,
+			want: "shutdown asked; result 1", stays: true,
 		},
 		{
-			name: "nothing to close", states: in(tcb.Closed), id: fsm.EvPrimShutdown, d: fsm.Discard, want: "result 1", stays: true,
+			name: "nothing to close", states: in(tcb.Closed), id: fsm.EvPrimShutdown, d: fsm.Discard, want: "result 2", stays: true,
 		},
 	})
 }
@@ -179,14 +187,14 @@ func TestAbortRules(t *testing.T) {
 
 		{ // R-9.1-01 R-9.1-02 R-9.1-04 R-8.5.1-04
 			name: "the user aborts", states: known, id: fsm.EvPrimAbort, d: fsm.Consume,
-			want: "abort cause 12; result 0; end COMM_LOST cause 12", next: tcb.Closed,
+			want: "abort cause 12; result 1; end COMM_LOST cause 12", next: tcb.Closed,
 		},
 		{ // nobody could take an ABORT yet
 			name: "the user aborts", states: in(tcb.CookieWait), id: fsm.EvPrimAbort, d: fsm.Consume,
-			want: "result 0; end CANT_STR_ASSOC cause 12", next: tcb.Closed,
+			want: "result 1; end CANT_STR_ASSOC cause 12", next: tcb.Closed,
 		},
 		{
-			name: "nothing to abort", states: in(tcb.Closed), id: fsm.EvPrimAbort, d: fsm.Discard, want: "result 1", stays: true,
+			name: "nothing to abort", states: in(tcb.Closed), id: fsm.EvPrimAbort, d: fsm.Discard, want: "result 2", stays: true,
 		},
 
 		{ // a pipe says that the peer broke the protocol

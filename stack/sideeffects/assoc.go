@@ -67,7 +67,7 @@ type End struct {
 	Change fsm.AssocChange
 	Cause  chunk.CauseCode
 	Info   []byte // what an ABORT told, bounded
-	ByPeer bool   // an ABORT of the peer's
+	ByPeer bool   // an ABORT of the peer's, or ICMP from its host
 }
 
 // TCB returns a read-only view of the control state.

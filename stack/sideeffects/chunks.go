@@ -90,7 +90,6 @@ func (x *Executor) chunkEvent(it *inqueue.Item) {
 	ev.Span = fsm.Span{Off: uint16(it.Off), Len: uint16(len(it.Run))}
 	ev.VTag = x.in.Header.VTag
 	ev.Tag = x.tagClass(ev.VTag)
-	ev.Facts.MoreInPacket = !it.Last
 
 	switch ev.ID {
 	case fsm.EvInit, fsm.EvInitAck:

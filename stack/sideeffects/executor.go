@@ -442,31 +442,39 @@ func (x *Executor) contain() {
 		panic(r)
 	}
 	x.Contained++
-	if x.live() {
+	switch {
+	case x.live():
 		x.condemn()
+	case x.a != nil && !x.a.End.Ended:
+		x.bury() // half set up, or in the middle of a restart
 	}
 }
 
 // condemn removes an association whose state cannot be trusted any more.
 func (x *Executor) condemn() {
-	a := x.a
 	defer func() {
 		if recover() == nil {
 			return
 		}
 		// Not even the end went well. It is one nevertheless.
-		x.stopTimers()
-		a.tcb.State = tcb.Closed
-		if !a.End.Ended {
-			a.End = End{Ended: true, Change: fsm.CommLost, Cause: chunk.CauseOutOfResource}
-		}
-		a.Wakes |= WakeEnded | WakeReadable | WakeWritable
+		x.bury()
 	}()
 	x.fifo.reset()
 	x.ctl.reset()
 	x.in = nil
 	x.event(fsm.EvInternalError, tcb.NoPath)
 	x.step()
+}
+
+// bury ends an association without a word to its peer.
+func (x *Executor) bury() {
+	a := x.a
+	x.stopTimers()
+	a.tcb.State = tcb.Closed
+	if !a.End.Ended {
+		a.End = End{Ended: true, Change: fsm.CommLost, Cause: chunk.CauseOutOfResource}
+	}
+	a.Wakes |= WakeEnded | WakeReadable | WakeWritable
 }
 
 // fifo holds the events that follow from the one in hand.

@@ -151,9 +151,12 @@ func (x *Executor) deleteTCB(change fsm.AssocChange, cause chunk.CauseCode) {
 	x.stopTimers()
 	a.tcb.State = tcb.Closed
 	a.End = End{Ended: true, Change: change, Cause: cause}
-	if x.ev.ID == fsm.EvAbort {
+	switch x.ev.ID {
+	case fsm.EvAbort:
 		a.End.ByPeer = true
 		a.End.Info = x.abortInfo()
+	case fsm.EvProtoUnreach:
+		a.End.ByPeer = true // as good as an ABORT (RFC 9260 section 10 ICMP8)
 	}
 	a.data.Close()
 	if change != fsm.Gone {

@@ -233,9 +233,6 @@ func (pl *Plane) Facts(f *fsm.Facts) {
 	if pl.sending {
 		f.ZeroWindow = pl.Out.ZeroWindowProbing()
 	}
-	if pl.receiving {
-		f.GapOrDup = pl.In.HasGap()
-	}
 }
 
 // CumTSN implements DataPlane.

@@ -32,7 +32,7 @@ type TCB struct {
 	Errors         uint16 // association error counter (section 8.1)
 	InitTries      uint16 // retransmissions of INIT and COOKIE ECHO so far
 	StaleRetries   uint8  // Stale Cookie errors answered with a new INIT
-	ShutdownAsked  bool   // the user closed before the association was up
+	ShutdownAsked  bool   // the user closed before the association was up, or after the peer did
 	Initiated      bool   // we sent the INIT
 	CookieLifetime uint32 // Cookie Preservative to ask for, in ms; 0 for none
 

@@ -49,7 +49,7 @@ func (v View) InitTries() int { return int(v.t.InitTries) }
 // StaleRetries returns how many Stale Cookie errors were answered.
 func (v View) StaleRetries() int { return int(v.t.StaleRetries) }
 
-// ShutdownAsked reports whether the user closed during set-up.
+// ShutdownAsked reports whether the user closed during set-up or after the peer.
 func (v View) ShutdownAsked() bool { return v.t.ShutdownAsked }
 
 // CtlPath returns where the last set-up or teardown chunk went.
