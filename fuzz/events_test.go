@@ -142,7 +142,7 @@ var may = func() (m [tcb.NumStates][tcb.NumStates]bool) {
 	to(tcb.Established, tcb.ShutdownPending, tcb.ShutdownReceived)
 	to(tcb.ShutdownPending, tcb.ShutdownSent, tcb.ShutdownReceived)
 	to(tcb.ShutdownSent, tcb.ShutdownAckSent, tcb.ShutdownPending)
-	to(tcb.ShutdownReceived, tcb.ShutdownAckSent, tcb.Established)
+	to(tcb.ShutdownReceived, tcb.ShutdownAckSent, tcb.Established, tcb.ShutdownPending)
 	to(tcb.ShutdownAckSent)
 	return m
 }()
