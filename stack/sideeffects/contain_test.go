@@ -154,3 +154,24 @@ func TestParanoidDoesNotContain(t *testing.T) {
 	}()
 	w.give(a, chunk.AppendHeartbeat(nil, []byte("1")))
 }
+
+// unready is a data path that fails while an association is set up.
+type unready struct{ *Plane }
+
+func (unready) StartSend(chunk.TSN, uint16, uint32) { panic("planted") }
+
+// TestContainHalfway: an association that was not alive yet has ended too, and
+// its user, told so, does not wait for it.
+func TestContainHalfway(t *testing.T) {
+	w := newWorld(t)
+	a := new(Association)
+	a.UseDataPlane(unready{newPlane(&w.cfg, w.x.Pools, w.x.cache)})
+	w.x.Prepare(a, w.settings(), 2, 5000, 6000)
+	w.x.AddPeer(a, peerA, 0)
+	if r := w.x.Associate(a, w.now); r != fsm.ResultFailed {
+		t.Errorf("result %d", r)
+	}
+	if a.State() != tcb.Closed || !a.End.Ended || a.Wakes&WakeEnded == 0 || w.x.Contained != 1 {
+		t.Errorf("%v, %+v, wakes %b, %d contained", a.State(), a.End, a.Wakes, w.x.Contained)
+	}
+}
