@@ -47,18 +47,37 @@ func newTool(t *testing.T) *tool {
 	if err != nil {
 		skip(t, err)
 	}
-	lane := v.Take()
+	lane, err := v.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(lane.Release)
 	c, err := lab.StartCapture(lane.Host, lab.Device, filepath.Join(t.TempDir(), "run.pcap"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(lab.Summary(c.File, 40))
+		}
+	})
 	return &tool{t, lane, program, c}
 }
 
-func (l *tool) inVM(argv ...string) *lab.Peer { return start(l.t, l.lane, argv) }
+func (l *tool) inVM(argv ...string) *lab.Peer { return l.start(l.lane, argv) }
 func (l *tool) ours(argv ...string) *lab.Peer {
-	return start(l.t, l.lane.Host, append([]string{l.program}, argv...))
+	return l.start(l.lane.Host, append([]string{l.program}, argv...))
+}
+
+func (l *tool) start(at lab.Place, argv []string) *lab.Peer {
+	l.t.Helper()
+	p := start(l.t, at, argv)
+	l.t.Cleanup(func() {
+		if l.t.Failed() {
+			l.t.Logf("%s:\n%s", strings.Join(argv, " "), p.Output())
+		}
+	})
+	return p
 }
 
 // finish checks the capture: all packets sound, and the end a graceful one.
@@ -156,10 +175,10 @@ func TestSctpTestListens(t *testing.T) {
 func TestSctpTestSends(t *testing.T) {
 	l := newTool(t)
 	file := filepath.Join(t.TempDir(), "received")
-	ours := start(t, l.lane.Host, []string{"sh", "-c", `exec "$0" listen "$1" --transport rawip -v >"$2"`, l.program, ourIP + ":5000", file})
+	ours := l.start(l.lane.Host, []string{"sh", "-c", `exec "$0" listen "$1" --transport rawip -v >"$2"`, l.program, ourIP + ":5000", file})
 	l.line(ours, "listening")
 	// Case 4 is a message of each of these sizes, three times over.
-	peer := l.inVM("sctp_test", "-H", vmIP, "-P", "6000", "-h", ourIP, "-p", "5000", "-s", "-c", "4", "-x", "3", "-o", "2", "-M", "9")
+	peer := l.inVM("sctp_test", "-H", vmIP, "-P", "6001", "-h", ourIP, "-p", "5000", "-s", "-c", "4", "-x", "3", "-o", "2", "-M", "9")
 	const want = 3 * (1 + 1000 + 2000 + 3000 + 5000 + 10000 + 15000 + 20000 + 25000 + 32768)
 	l.ended(ours)
 	if st, err := os.Stat(file); err != nil || st.Size() != want {

@@ -176,7 +176,10 @@ func (r run) siteWithVM(t *testing.T) *site {
 	if err != nil {
 		skip(t, err)
 	}
-	lane := v.Take()
+	lane, err := v.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(lane.Release)
 	var here lab.Place = lane.Host
 	addr := kernelvm.HostAddr

@@ -260,8 +260,17 @@ type Lane struct {
 	netns string
 }
 
-// Take waits for a free lane; Release gives it back.
-func (vm *VM) Take() *Lane { return <-vm.free }
+// Take waits for a free lane, and undoes what its last user may have set:
+// whether the kernel puts SCTP into UDP. Release gives it back.
+func (vm *VM) Take() (*Lane, error) {
+	l := <-vm.free
+	err := l.run([]string{"sh", "-c", "cd /proc/sys/net/sctp && echo 0 >encap_port && echo 0 >udp_port"})
+	if err != nil {
+		l.Release()
+		return nil, err
+	}
+	return l, nil
+}
 
 // Release gives the lane back. All programs in it must have ended.
 func (l *Lane) Release() { l.vm.free <- l }

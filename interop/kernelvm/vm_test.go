@@ -67,7 +67,7 @@ func do(t *testing.T, l *Lane, stdin string, argv ...string) string {
 
 func TestVM(t *testing.T) {
 	vm := start(t, 2)
-	a, b := vm.Take(), vm.Take()
+	a, b := take(t, vm), take(t, vm)
 	if got := do(t, a, "through and back", "cat"); got != "through and back" {
 		t.Errorf("cat: %q", got)
 	}
@@ -102,14 +102,28 @@ func TestVM(t *testing.T) {
 		}
 	}
 	a.Release()
+	a = take(t, vm)
+	if got := do(t, a, "", "cat", "/proc/sys/net/sctp/udp_port"); got != "0" {
+		t.Errorf("udp_port as the next user of a lane finds it: %q", got)
+	}
+	a.Release()
 	b.Release()
+}
+
+func take(t *testing.T, vm *VM) *Lane {
+	t.Helper()
+	l, err := vm.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 func TestManyRequests(t *testing.T) {
 	vm := start(t, 4)
 	var wg sync.WaitGroup
 	for range 4 {
-		l := vm.Take()
+		l := take(t, vm)
 		wg.Go(func() {
 			for i := range 50 {
 				want := fmt.Sprint("request ", i)

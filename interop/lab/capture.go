@@ -160,6 +160,15 @@ func Explain(file string, frame int) string {
 	return out
 }
 
+// Summary returns a line for each of the first frames.
+func Summary(file string, frames int) string {
+	out, err := tshark(file, "-c", fmt.Sprint(frames))
+	if err != nil {
+		return err.Error()
+	}
+	return out
+}
+
 func tshark(file string, args ...string) (string, error) {
 	conf, err := tsharkConfig()
 	if err != nil {
