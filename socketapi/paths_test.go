@@ -264,3 +264,59 @@ func TestOwnAddresses(t *testing.T) {
 		})
 	}
 }
+
+// The peer is restarted while the first network is dead, and comes back on the
+// second: the association goes on, with a notification.
+// R-5.2.4-03
+func TestRestartOnAnotherPath(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSubnets(t, 2)
+		cfg := &socketapi.Config{RTOMin: 100 * time.Millisecond, RTOInitial: 100 * time.Millisecond, MaxPathRetransmits: 2}
+		l := listen(t, s.z, "10.1.0.2/10.2.0.2:5000", cfg)
+		mine := *cfg
+		mine.LocalAddr = addr(t, "10.1.0.1/10.2.0.1:7777")
+		c := dial(t, s.a, "10.1.0.2/10.2.0.2:5000", &mine)
+		z := accept(t, l)
+		var restarted atomic.Bool
+		z.OnNotification(func(n socketapi.Notification) {
+			if n.Kind == socketapi.AssocChanged && n.Change == socketapi.Restarted {
+				restarted.Store(true)
+			}
+		})
+		send(t, c, 0, "before")
+		want(t, z, "before")
+		<-time.After(5 * time.Second) // all addresses are confirmed
+
+		for i := range s.dead {
+			s.dead[i].Store(true)
+		}
+		s.a.Close()
+		var links []transport.Link
+		for i, n := range s.nets {
+			l, err := n.NewLink(mem.Config{Addrs: []netip.Addr{s.addr(i, 0)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			links = append(links, l)
+		}
+		s.dead[1].Store(false)
+		a := newHost(t, links...)
+		c = dial(t, a, "10.1.0.2/10.2.0.2:5000", &mine)
+		if st := c.Status(); st.Paths[st.Primary].Addr != s.addr(1, 1) {
+			t.Errorf("the primary path is that to %v", st.Paths[st.Primary].Addr)
+		}
+		send(t, c, 0, "after")
+		want(t, z, "after")
+		if !restarted.Load() {
+			t.Error("the restart was not reported")
+		}
+		send(t, z, 0, "answer")
+		want(t, c, "answer")
+		if n := s.z.Stats().Associations; n != 1 {
+			t.Errorf("%d associations", n)
+		}
+		if err := c.CloseWait(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
