@@ -651,3 +651,38 @@ func TestInterfaceShrinks(t *testing.T) {
 		graceful(t, r, 1)
 	}
 }
+
+// An address that does not answer its probes: the user is told, they come at the
+// usual rate from then on, and cost the association nothing. R-5.4-03 R-8.2-03
+func TestUnconfirmedPathFails(t *testing.T) {
+	s := homes(2, UserPlan{}, UserPlan{})
+	s.Assocs[0].A.Closing, s.Assocs[0].A.CloseAt = CloseAt, 1000*sec
+	s.Known = 1
+	s.More[0].Dead = []Span{{To: 600 * sec}}
+	s.A.HBInterval, s.Z.HBInterval = 40*sec, 40*sec
+	s.A.RTOMax, s.Z.RTOMax = 4*sec, 4*sec
+	var probes []mono.Duration
+	w, r := play(t, 1, s, func(w *watch) {
+		w.saw = func(p Packet, from *user, path int, list []chunk.Type) {
+			if from == w.z && path == 1 && has(list, chunk.TypeHeartbeat) {
+				probes = append(probes, w.now())
+			}
+		}
+		w.at(500*sec, func() {
+			if st := w.z.as.Status(); st.Errors != 0 || w.path(w.z, 1).State != tcb.PathUnconfirmed {
+				t.Errorf("%d errors, path %v", st.Errors, w.path(w.z, 1).State)
+			}
+		})
+	})
+	graceful(t, r, 1)
+	down := w.first(w.z, 1, fsm.PathUnreachable, 0)
+	// RTOs of 1, 2, 4, 4, 4 and 4 s, each half to one and a half times.
+	within(t, "the path is given up", down, 9*sec, 29*sec)
+	for i := 1; i < len(probes); i++ {
+		gap := probes[i] - probes[i-1]
+		if slow := probes[i-1] >= down; slow && gap < 40*sec || !slow && gap > 6*sec {
+			t.Errorf("probes at %v and %v; given up at %v", probes[i-1], probes[i], down)
+		}
+	}
+	within(t, "the path is confirmed", w.first(w.z, 1, fsm.PathConfirmed, 600*sec), 600*sec, 646*sec)
+}

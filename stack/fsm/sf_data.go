@@ -96,6 +96,10 @@ func strike(v tcb.View, p tcb.PathID, assoc bool, out *Commands) bool {
 		out.add(Command{Verb: CmdPathState, Path: p, A: uint32(tcb.PathInactive)})
 		out.notify(NotePathChange, uint32(p), uint32(PathUnreachable), Span{})
 	}
+	if pc.State == tcb.PathUnconfirmed && int(pc.Errors) == v.Config().PathMaxRetrans {
+		// Section 5.4: it stays unconfirmed, and is probed more slowly.
+		out.notify(NotePathChange, uint32(p), uint32(PathUnreachable), Span{})
+	}
 	return true
 }
 
