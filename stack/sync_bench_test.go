@@ -177,3 +177,41 @@ func BenchmarkProtocol(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkHold is how long a shard's lock is held for a batch of 64 packets
+// with full DATA chunks of one association.
+func BenchmarkHold(b *testing.B) {
+	r := newHandRig(b)
+	buf := make([]byte, 1400)
+	batch := func() {
+		for i := 0; i < 64; i++ {
+			m := r.a.Buffer(len(buf))
+			if err := r.a.Send(stack.Message{}, m); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	for range 50 { // until cwnd takes a whole batch
+		batch()
+		r.settle()
+		r.drain(b)
+		r.settle()
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		r.clock.now += mono.Time(mono.Millisecond)
+		batch()
+		if r.wz.n != 64 {
+			b.Fatalf("%d packets in the batch", r.wz.n)
+		}
+		b.StartTimer()
+		r.deliver(r.sz, r.wz)
+		b.StopTimer()
+		r.settle()
+		r.drain(b)
+		r.settle()
+		b.StartTimer()
+	}
+}
