@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"net/netip"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -908,4 +909,47 @@ func TestConnectToSelf(t *testing.T) {
 	p.a.Abort(nil)
 	r.deliver(there, hereA, p.packet(0))
 	r.gone()
+}
+
+// TestFewerStreams: what was queued for streams that the peer does not take is
+// not sent: neither after the set-up nor after a restart with fewer streams.
+// R-5.1.1-04
+func TestFewerStreams(t *testing.T) {
+	p := newRig(t).peer().dial()
+	write := func(sid chunk.StreamID) {
+		b := p.a.Buffer(4)
+		if err := p.a.Send(stack.Message{Stream: sid}, b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sent := func() (ids []chunk.StreamID) {
+		for _, s := range p.take() {
+			w := chunk.Walk(s.data[chunk.HeaderLen:])
+			for c, ok := w.Next(); ok; c, ok = w.Next() {
+				if d, e := chunk.ParseData(c); c.Type() == chunk.TypeData && e == chunk.ErrNone {
+					ids = append(ids, d.Stream)
+				}
+			}
+		}
+		return ids
+	}
+	few := chunk.Init{Tag: p.tag, ARwnd: 65536, OS: 10, MIS: 3, TSN: p.tsn, Params: someCookie}
+	for _, sid := range []chunk.StreamID{9, 2, 3, 0} {
+		write(sid)
+	}
+	p.send(chunk.AppendInit(nil, chunk.TypeInitAck, few))
+	p.send(chunk.AppendCookieAck(nil))
+	if got := sent(); !slices.Equal(got, []chunk.StreamID{2, 0}) {
+		t.Fatalf("sent on %v", got)
+	}
+	// Neither is acknowledged when the peer restarts.
+	p.tag++
+	few.Tag, few.MIS, few.Params = p.tag, 1, nil
+	p.sendTag(0, chunk.AppendInit(nil, chunk.TypeInit, few))
+	p.takeInitAck()
+	p.send(p.echo())
+	if got := sent(); !slices.Equal(got, []chunk.StreamID{0}) {
+		t.Fatalf("sent on %v after the restart", got)
+	}
+	p.inState(tcb.Established)
 }

@@ -166,6 +166,7 @@ func (x *Executor) adoptCookie() {
 		t.TiePeer = x.tie()
 	}
 	x.addListed(ck.Addrs[:ck.NAddrs])
+	a.Wakes |= WakeWritable // messages may be dropped that nobody will acknowledge
 	a.data.StartSend(t.LocalTSN, t.OutStreams, t.PeerRwnd)
 	a.data.StartRecv(t.PeerTSN, t.InStreams)
 }

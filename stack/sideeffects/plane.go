@@ -118,6 +118,9 @@ func (pl *Plane) StartSend(tsn chunk.TSN, streams uint16, rwnd uint32) {
 	}
 	pl.Out.Reset(tsn, rwnd)
 	pl.Out.SetStreams(int(streams))
+	// The peer takes fewer streams than the user wrote to: what it would refuse
+	// (RFC 9260 section 5.1.1) is not sent.
+	pl.Out.PurgeStreams(func(*outqueue.Message, bool) {})
 }
 
 // StartRecv implements DataPlane.
