@@ -58,6 +58,10 @@ func pathsInNamespaces(t *testing.T, wildcard, silent bool) {
 	z := accept(t, l)
 
 	first := netip.MustParseAddr("10.1.0.2")
+	// On a busy machine the handshake may have taken the second path.
+	if err := c.SetPrimary(first); err != nil {
+		t.Fatal(err)
+	}
 	var changes sync.Map // PathEvent of the first path, as A is told: when
 	changed := make(chan socketapi.PathEvent, 16)
 	c.OnNotification(func(n socketapi.Notification) {
@@ -145,7 +149,8 @@ func pathsInNamespaces(t *testing.T, wildcard, silent bool) {
 	wait(socketapi.PathUnreachable)
 	at0, _ := changes.Load(socketapi.PathUnreachable)
 	took := at0.(time.Time).Sub(dead)
-	if took < switching-50*time.Millisecond || took > switching+2*time.Second {
+	// T3-rtx ran for up to an RTO already when the link died.
+	if took < switching-120*time.Millisecond || took > switching+2*time.Second {
 		t.Errorf("the switch took %v, want %v", took, switching)
 	}
 	before := packets(1)
