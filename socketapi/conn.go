@@ -202,11 +202,11 @@ func (c *Conn) leave() {
 	c.read += c.list.Bytes()
 	c.a.FreeList(&c.list)
 	c.a.FreeList(&c.spent)
-	if c.read > 0 {
-		// This reports what was read or dropped.
+	for c.read > 0 {
+		// This reports what was read or dropped, and may give more to drop.
 		c.a.Recv(&c.list, 0, c.read)
+		c.read = c.list.Bytes()
 		c.a.FreeList(&c.list)
-		c.read = 0
 	}
 	c.rmu.Unlock()
 	c.a.Discard()

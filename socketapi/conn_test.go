@@ -808,3 +808,20 @@ func TestBlockedSenderPassesOn(t *testing.T) {
 		a.Abort("")
 	})
 }
+
+// TestCloseGivesAllBack: what waits in the stack when a reader closes does not
+// stay in the window, which the peer may need to finish.
+func TestCloseGivesAllBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, z, _ := pair(t, nil)
+		send(t, a, 0, "read")
+		want(t, z, "read")
+		for range 3 {
+			send(t, a, 0, string(make([]byte, 1000)))
+			synctest.Wait()
+		}
+		if z.Close(); z.Status().Held != 0 {
+			t.Errorf("%d bytes are still held", z.Status().Held)
+		}
+	})
+}
