@@ -184,13 +184,14 @@ func TestOnWakeLate(t *testing.T) {
 		a, z := pair(t, tcb.DefaultConfig(), 1500)
 		defer a.close()
 		defer z.close()
-		b, err := a.ep.Associate([]netip.Addr{netip.MustParseAddr("10.0.0.2")}, 5000, 0, nil, nil)
-		if !errors.Is(err, syscall.EISCONN) {
+		peer := []netip.Addr{netip.MustParseAddr("10.0.0.2")}
+		if _, err := a.ep.Associate(peer, 5000, 0, nil, nil); !errors.Is(err, syscall.EISCONN) {
 			t.Fatal(err)
 		}
 		a.a.Abort(nil)
 		synctest.Wait()
-		if b, err = a.ep.Associate([]netip.Addr{netip.MustParseAddr("10.0.0.2")}, 5000, 0, nil, nil); err != nil {
+		b, err := a.ep.Associate(peer, 5000, 0, nil, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
