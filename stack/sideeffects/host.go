@@ -10,7 +10,7 @@ import (
 // and new associations come from.
 type Host interface {
 	// Slot returns storage for a packet of up to n bytes, nil if there is no
-	// room to send now; then Unblock is called when there is again.
+	// room to send now; then Resume is called when there is again.
 	Slot(n int) []byte
 	// Emit sends the packet that was built in the last Slot.
 	Emit(packet []byte, to Addressing)
