@@ -29,7 +29,7 @@ static const char *end_name = "shutdown";
 static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static struct verifier in;
-static int up, peer_done, ended; /* under mu, as are the fields below */
+static int up, peer_done, ended, sender_through; /* under mu, as are the fields below */
 static uint32_t sent;
 static uint64_t sent_bytes;
 static uint16_t streams_out, streams_in, cause;
@@ -140,6 +140,8 @@ static void *sender(void *arg)
 	pthread_mutex_unlock(&mu);
 	int bad = send_all();
 	pthread_mutex_lock(&mu);
+	sender_through = 1;
+	pthread_cond_broadcast(&changed);
 	while (!bad && !ended && !verified())
 		wait_ms(1000);
 	pthread_mutex_unlock(&mu);
@@ -313,6 +315,9 @@ int main(int argc, char **argv)
 		stack_connect(&opt);
 	}
 	receive();
+	/* The end may be known before the last call to send has returned. */
 	pthread_mutex_lock(&mu);
+	for (int i = 0; i < 20 && !sender_through; i++)
+		wait_ms(500);
 	finish();
 }

@@ -84,6 +84,7 @@ type peer struct {
 	all      chan struct{} // closed when everything has been received
 	done     chan struct{} // closed when the peer says that it has everything
 	ended    chan struct{} // closed when the association has ended
+	through  chan struct{} // closed when all has been sent, or cannot be
 	once     sync.Once
 	started  time.Time
 	hold     bool
@@ -101,7 +102,7 @@ func Main(s Stack) {
 }
 
 func parse(name string, args []string) *peer {
-	p := &peer{started: time.Now(), all: make(chan struct{}), done: make(chan struct{}), ended: make(chan struct{})}
+	p := &peer{started: time.Now(), all: make(chan struct{}), done: make(chan struct{}), ended: make(chan struct{}), through: make(chan struct{})}
 	fs := flag.NewFlagSet(name+"-peer server|client", flag.ExitOnError)
 	if len(args) == 0 || (args[0] != "server" && args[0] != "client") {
 		fs.Usage()
@@ -192,22 +193,11 @@ func (p *peer) run(s Stack) error {
 // everything. The side to be aborted keeps sending, so that a lost ABORT is
 // noticed soon.
 func (p *peer) send(a Assoc) {
-	dir := workload.Up
-	if p.server {
-		dir = workload.Down
-	}
-	var buf []byte
-	for i := 0; p.sends && i < p.load.Messages; i++ {
-		m := p.load.Message(dir, i)
-		buf = m.Append(buf[:0])
-		if err := a.Send(m.Stream, workload.PPID(workload.Data, i), m.Unordered, buf); err != nil {
-			p.refused("send", err)
-			return
-		}
-		p.mu.Lock()
-		p.res.Sent++
-		p.res.SentBytes += int64(m.Size)
-		p.mu.Unlock()
+	err := p.sendAll(a)
+	close(p.through)
+	if err != nil {
+		p.refused("send", err)
+		return
 	}
 	select {
 	case <-p.all:
@@ -245,6 +235,26 @@ func (p *peer) send(a Assoc) {
 	}
 }
 
+func (p *peer) sendAll(a Assoc) error {
+	dir := workload.Up
+	if p.server {
+		dir = workload.Down
+	}
+	var buf []byte
+	for i := 0; p.sends && i < p.load.Messages; i++ {
+		m := p.load.Message(dir, i)
+		buf = m.Append(buf[:0])
+		if err := a.Send(m.Stream, workload.PPID(workload.Data, i), m.Unordered, buf); err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.res.Sent++
+		p.res.SentBytes += int64(m.Size)
+		p.mu.Unlock()
+	}
+	return nil
+}
+
 // refused is called when a call was refused. That is no fault if the other side
 // was first with the end, which is about to be reported then.
 func (p *peer) refused(what string, err error) {
@@ -269,6 +279,10 @@ func (p *peer) receive(a Assoc) error {
 			p.mu.Lock()
 			p.res.Ending, p.res.Cause = end.Ending, end.Cause
 			p.mu.Unlock()
+			select { // the end may be known before the last call to Send has returned
+			case <-p.through:
+			case <-time.After(10 * time.Second):
+			}
 			return nil
 		} else if err != nil {
 			return err
