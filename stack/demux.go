@@ -113,5 +113,4 @@ func (s *Stack) unfile(a *Assoc) {
 	}
 	a.tuples = nil
 	s.tuplesMu.Unlock()
-	a.ep.unref()
 }

@@ -25,9 +25,10 @@ type shard struct {
 
 	ring     txRing
 	ringFull uint64
-	blocked  []*Assoc // wait for room in the ring
-	current  *Assoc   // whose packets are being built
-	wakes    []*Assoc // users to wake when the lock is free
+	blocked  []*Assoc    // wait for room in the ring
+	current  *Assoc      // whose packets are being built
+	wakes    []*Assoc    // users to wake when the lock is free
+	left     []*Endpoint // that have lost an association; the same
 
 	sender sender
 	owing  []*Assoc // a SACK, at the end of the batch
@@ -88,33 +89,61 @@ func (sh *shard) forget(a *Assoc) {
 	}
 	sh.heap.remove(a)
 	sh.stack.unfile(a)
+	sh.left = append(sh.left, a.ep)
 }
 
-// release unlocks the shard, sends what it has to send and wakes whom it has
-// to wake.
+// release unlocks the shard, sends what it has to send and tells whom it has
+// to tell.
 func (sh *shard) release() {
+	t := sh.unlock()
+	sh.drain()
+	t.tell(sh)
+}
+
+// told is what has to be done once a shard's lock is free: users to wake, and
+// endpoints that have lost an association.
+type told struct {
+	n     int
+	few   [16]*Assoc
+	more  []*Assoc
+	ended bool
+	left  []*Endpoint
+}
+
+// unlock arms the timer and unlocks.
+func (sh *shard) unlock() (t told) {
 	sh.arm()
-	var few [16]*Assoc
-	wakes := few[:copy(few[:], sh.wakes)]
-	if len(sh.wakes) > len(few) {
-		wakes = append(wakes, sh.wakes[len(few):]...)
-	}
-	ended := false
-	for _, a := range wakes {
-		ended = ended || a.a.Wakes&sideeffects.WakeEnded != 0
+	for _, a := range sh.wakes {
+		t.ended = t.ended || a.a.Wakes&sideeffects.WakeEnded != 0
 		a.pending.Or(uint32(a.a.Wakes))
 		a.a.Wakes = 0
 		a.waking = false
+		if t.n < len(t.few) {
+			t.few[t.n] = a
+			t.n++
+		} else {
+			t.more = append(t.more, a)
+		}
 	}
 	clear(sh.wakes)
 	sh.wakes = sh.wakes[:0]
+	t.left, sh.left = sh.left, nil
 	sh.mu.Unlock()
-	sh.drain()
-	if ended {
+	return t
+}
+
+func (t *told) tell(sh *shard) {
+	for _, ep := range t.left {
+		ep.unref() // may give a port back, which takes system calls
+	}
+	if t.ended {
 		// Who hears of an end may exit: the last packet has to be out.
 		sh.ring.flush(sh)
 	}
-	for _, a := range wakes {
+	for _, a := range t.few[:t.n] {
+		a.wake()
+	}
+	for _, a := range t.more {
 		a.wake()
 	}
 }

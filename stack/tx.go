@@ -96,8 +96,8 @@ func (sh *shard) drain() {
 		if sh.anyBlocked.Load() {
 			sh.mu.Lock()
 			sh.resume(sh.stack.clock.Now())
-			sh.arm()
-			sh.mu.Unlock()
+			t := sh.unlock()
+			t.tell(sh)
 		}
 	}
 }
