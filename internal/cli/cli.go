@@ -9,6 +9,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"strings"
 
 	"github.com/gosctp/gosctp/internal/cli/check"
@@ -17,6 +18,7 @@ import (
 	"github.com/gosctp/gosctp/internal/cli/outcome"
 	"github.com/gosctp/gosctp/internal/cli/perf"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Streams are what a command reads from and writes to.
@@ -40,7 +42,7 @@ func Run(ctx context.Context, args []string, s Streams) int {
 	}
 	if !started {
 		// Nothing has run: the command line is at fault.
-		err = &outcome.UsageError{Err: err}
+		err = &outcome.UsageError{Err: plain(err)}
 	}
 	code := outcome.Code(err)
 	switch {
@@ -56,6 +58,16 @@ func Run(ctx context.Context, args []string, s Streams) int {
 		}
 	}
 	return code
+}
+
+// plain is err without the name of the function that could not read a number.
+func plain(err error) error {
+	var flag *pflag.InvalidValueError
+	var num *strconv.NumError
+	if errors.As(err, &flag) && errors.As(err, &num) {
+		return fmt.Errorf("--%s %s: %w", flag.GetFlag().Name, flag.GetValue(), num.Err)
+	}
+	return err
 }
 
 // arguments are what follows the program's name. Under the name sctp-perf-peer

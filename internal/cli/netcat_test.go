@@ -61,6 +61,44 @@ func TestFileComesBack(t *testing.T) {
 	}
 }
 
+// zeros is input without end.
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { return len(p), nil }
+
+// Input that the peer did not wait for is no success.
+func TestPeerLeavesBeforeTheEndOfInput(t *testing.T) {
+	encap := udpFlag(freeUDP(t))
+	l := start(t, "listen", "-v", encap, "127.0.0.1:5000")
+	sees(t, l.errs, "listening")
+	c := startWith(t, zeros{}, "connect", "-v", encap, "127.0.0.1:5000")
+	sees(t, c.errs, "connected")
+	fmt.Fprintln(l.in, "short")
+	l.in.Close()
+	if code := c.wait(); code != 1 || !strings.Contains(c.errs.String(), "before all of standard input was sent") {
+		t.Errorf("connect: exit status %d: %s", code, c.errs)
+	}
+	if c.out.String() != "short\n" {
+		t.Errorf("received %q", c.out.String())
+	}
+	if code := l.wait(); code != 0 {
+		t.Errorf("listen: exit status %d: %s", code, l.errs)
+	}
+}
+
+func TestMalformedArgumentsInWords(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--seed x: invalid syntax":                            {"demo", "--seed", "x"},
+		"--stream 70000: value out of range":                  {"connect", "--stream", "70000", "127.0.0.1:1"},
+		`unexpected argument "extra"`:                         {"demo", "extra"},
+		`"127.0.0.1:0" does not say which port to connect to`: {"connect", "127.0.0.1:0"},
+	} {
+		if code, _, errs := run(t, args...); code != 2 || !strings.Contains(errs, want) {
+			t.Errorf("%q: exit status %d: %s", args, code, errs)
+		}
+	}
+}
+
 func TestEcho(t *testing.T) {
 	l, addr, encap := listen(t, "--echo", "--keep-open")
 	for _, in := range []string{"hello\n", string(random(300 << 10))} {

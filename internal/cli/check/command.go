@@ -24,7 +24,7 @@ and what is in the way. It loads no kernel module, and sends nothing out.
 The exit status is 0 if some way works.`,
 		Example: `  sctp check
   sctp check --json | jq -r .best`,
-		Args: cobra.NoArgs,
+		Args: outcome.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return run(cmd, thisHost(!noTest), asJSON)
 		},

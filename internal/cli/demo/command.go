@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/gosctp/gosctp/internal/cli/outcome"
 	"github.com/gosctp/gosctp/internal/cli/units"
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -36,7 +37,7 @@ encapsulated in UDP (RFC 6951). It says which, and why.`,
   sctp demo --transport udp --bytes 1GiB
   sctp demo --loss 5% --bytes 4MiB --pcap lossy.pcapng
   sctp demo --json | jq .goodput_bits_per_second`,
-		Args: cobra.NoArgs,
+		Args: outcome.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("seed") {
 				o.Seed = rand.Uint64() >> 12 // whole in JSON readers that have only floating point
@@ -109,9 +110,16 @@ var names = map[string]string{
 	"udp": "UDP encapsulation on loopback", "mem": "in memory, no sockets",
 }
 
+func plural[T int | int64](n T, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return units.Count(n) + " " + what
+}
+
 func summary(w io.Writer, o *Options, r *Result) error {
-	text := fmt.Sprintf("%s in %s messages over %d streams: every byte verified\n\n",
-		units.Bytes(r.Bytes), units.Count(r.Messages), r.Streams)
+	text := fmt.Sprintf("%s in %s over %s: every byte verified\n\n",
+		units.Bytes(r.Bytes), plural(r.Messages, "message"), plural(r.Streams, "stream"))
 	line := func(name, format string, args ...any) {
 		text += fmt.Sprintf("  %-16s %s\n", name, fmt.Sprintf(format, args...))
 	}

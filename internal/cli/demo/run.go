@@ -127,7 +127,7 @@ func Run(ctx context.Context, o Options, progress func(int64)) (res Result, err 
 	if capture != nil {
 		res.Captured = capture.Count()
 		if cerr := capture.Close(); err == nil && cerr != nil {
-			err = fmt.Errorf("write %s: %w", o.Pcap, cerr)
+			err = cerr // an fs.PathError: it names the file
 		}
 	}
 	res.Bytes, res.Messages = r.verifier.bytes, r.verifier.messages

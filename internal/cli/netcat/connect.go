@@ -30,7 +30,8 @@ the last of your messages, give the peer time with --quit-after. If there was no
 input at all (</dev/null), the peer decides when to end.
 
 The exit status is 0 if the association ended gracefully, 1 if it could not be
-set up or was lost, 2 if the command line is wrong, 130 if interrupted.`,
+set up or was lost, or the peer ended it before all input was sent, 2 if the
+command line is wrong, 130 if interrupted.`,
 		Example: `  sctp connect 192.0.2.1:5000
   sctp connect [2001:db8::1]:5000 < file
   sctp connect 192.0.2.1,198.51.100.1:38412 --ppid ngap --stream 1
@@ -61,6 +62,9 @@ set up or was lost, 2 if the command line is wrong, 130 if interrupted.`,
 			}
 			if len(remote.IPs) == 0 {
 				return outcome.Usage("%q does not say which host to connect to", args[0])
+			}
+			if remote.Port == 0 {
+				return outcome.Usage("%q does not say which port to connect to", args[0])
 			}
 			h, err := o.net.Host(false, cmd.ErrOrStderr())
 			if err != nil {

@@ -26,11 +26,13 @@ Messages are written to standard output, and standard input becomes messages. It
 ends with the association; --keep-open takes more than one, also at the same
 time, and sends standard input to all of them.
 
-At the end of input the association is shut down gracefully. If there was no
-input at all (</dev/null), the peer decides when to end.
+At the end of input the association is shut down gracefully, which ends what the
+peer sends too: --quit-after waits for that. If there was no input at all
+(</dev/null), the peer decides when to end.
 
-The exit status is 0 if the association ended gracefully, 1 if it was lost or
-the port cannot be had, 2 if the command line is wrong, 130 if interrupted.`,
+The exit status is 0 if the association ended gracefully, 1 if it was lost, the
+peer ended it before all input was sent, or the port cannot be had, 2 if the
+command line is wrong, 130 if interrupted.`,
 		Example: `  sctp listen :5000
   sctp listen 192.0.2.1,198.51.100.1:5000 > file
   sctp listen :7 --echo --keep-open

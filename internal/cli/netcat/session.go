@@ -9,6 +9,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/gosctp/gosctp/internal/cli/outcome"
@@ -66,6 +67,10 @@ func (s *source) next() ([]byte, error) {
 		return s.buf[:n], nil
 	}
 }
+
+// errNotAllSent is the end of an association that was graceful, and yet too
+// early for this side.
+var errNotAllSent = errors.New("the peer shut the association down before all of standard input was sent")
 
 // session is an association and what is done with its messages.
 type session struct {
@@ -139,7 +144,9 @@ func (s *session) send(ctx context.Context, in io.Reader) error {
 		if err != nil {
 			return fmt.Errorf("read standard input: %w", err)
 		}
-		if _, err := s.conn.SendMsg(info, p); err != nil {
+		if _, err := s.conn.SendMsg(info, p); errors.Is(err, syscall.EPIPE) {
+			return errNotAllSent
+		} else if err != nil {
 			return err
 		}
 	}
@@ -186,13 +193,15 @@ func (s *session) run(ctx context.Context, in io.Reader) error {
 	}
 	receiving := make(chan error, 1)
 	go func() { receiving <- s.receive() }()
-	var err error
+	var err, cut error
 	for waiting := true; waiting; {
 		select {
 		case err = <-receiving:
 			waiting = false
 		case serr := <-sending:
-			if serr != nil && !errors.Is(serr, socketapi.ErrShutdown) && !errors.Is(serr, net.ErrClosed) {
+			if errors.Is(serr, errNotAllSent) {
+				cut = serr // what the peer has sent may still come
+			} else if serr != nil && !errors.Is(serr, socketapi.ErrShutdown) && !errors.Is(serr, net.ErrClosed) {
 				err, waiting = serr, false
 				s.conn.Abort("")
 				<-receiving
@@ -208,13 +217,24 @@ func (s *session) run(ctx context.Context, in io.Reader) error {
 		return err
 	}
 	stop()
+	if sending != nil {
+		// A file has more to read at once; a terminal may have nothing, and
+		// nothing is then lost.
+		select {
+		case serr := <-sending:
+			if errors.Is(serr, errNotAllSent) {
+				cut = serr
+			}
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
 	if err := s.conn.CloseWait(ctx); err != nil && ctx.Err() != nil {
 		s.conn.Abort("the user ended the program")
 		return outcome.ErrInterrupted
 	} else if err != nil {
 		return err
 	}
-	return nil
+	return cut
 }
 
 // lockedWriter lets several associations write to one output.

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/gosctp/gosctp/transport"
+	"github.com/spf13/cobra"
 )
 
 // Exit statuses.
@@ -31,6 +32,14 @@ func (e *UsageError) Unwrap() error { return e.Err }
 // Usage makes a UsageError.
 func Usage(format string, args ...any) error {
 	return &UsageError{fmt.Errorf(format, args...)}
+}
+
+// NoArgs refuses arguments of a command that has none.
+func NoArgs(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return Usage("unexpected argument %q", args[0])
+	}
+	return nil
 }
 
 // ErrInterrupted ends a command that the user interrupted.

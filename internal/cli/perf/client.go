@@ -82,6 +82,9 @@ summary has the receiver's view too.`,
 	fs.BoolVar(&o.json, "json", false, "print one JSON object at the end, and nothing else")
 	fs.Var(&o.sndbuf, "sndbuf", "send buffer (default: that of the library)")
 	fs.Var(&o.rcvbuf, "rcvbuf", "receive buffer (default: that of the library)")
+	for _, name := range []string{"size", "sndbuf", "rcvbuf"} {
+		fs.Lookup(name).DefValue = "" // the text has said it
+	}
 	return cmd
 }
 
