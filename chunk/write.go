@@ -32,6 +32,7 @@ func End(b []byte, mark int) []byte {
 		return b[:mark]
 	}
 	binary.BigEndian.PutUint16(b[mark+2:], uint16(n))
+	clear(b[mark+n:]) // what a list counted as its last padding
 	return pad(b, len(b)-mark)
 }
 

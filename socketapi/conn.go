@@ -10,6 +10,7 @@ import (
 
 	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack"
+	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
@@ -79,10 +80,13 @@ func (c *Conn) wake(w sideeffects.Wake) {
 
 // catchUp notices what happened before wake was there to be called.
 func (c *Conn) catchUp() {
-	if c.a.Status().State >= tcb.Established {
+	end := c.a.End()
+	// One that has come up and ended already still has messages to read.
+	wasUp := end.Ended && end.Change != fsm.CantStart && end.Change != fsm.Gone
+	if wasUp || c.a.Status().State >= tcb.Established {
 		c.wake(sideeffects.WakeUp)
 	}
-	if c.a.EndErr() != nil {
+	if end.Ended || c.a.End().Ended {
 		c.ended()
 	}
 }
