@@ -113,7 +113,7 @@ func (r run) do(t *testing.T) {
 		}
 	}
 	cr, cerr := client.Result(r.deadline() + 5*time.Second)
-	sr, serr := server.Result(10 * time.Second)
+	sr, serr := server.Result(40 * time.Second) // silence is noticed after some 20 s
 	client.Close()
 	server.Close()
 	stopErr := capture.Stop()

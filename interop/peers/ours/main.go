@@ -42,6 +42,9 @@ func (s *stack) open(o driver.Options) (err error) {
 	s.cfg = socketapi.Config{
 		LocalAddr:  &socketapi.Addr{IPs: []netip.Addr{local}, Port: uint16(o.LocalPort)},
 		OutStreams: uint16(o.Streams), MaxInStreams: 2048, HeartbeatInterval: o.HeartbeatInterval,
+		// An ABORT may be lost, and pion answers nothing after it: silence has
+		// to be noticed within the run.
+		RTOMax: 2 * time.Second, MaxRetransmits: 8,
 	}
 	return err
 }
