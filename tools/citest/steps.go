@@ -214,6 +214,8 @@ func kind(pkg, test string) string {
 		return "architecture"
 	case strings.Contains(pkg, "explore"):
 		return "explorer"
+	case pkg == "e2e":
+		return "end to end"
 	case pkg == "transport/rawip" || pkg == "sim/relay":
 		return "namespaces"
 	case pkg == "sim" || strings.HasPrefix(pkg, "sim/"):
