@@ -70,7 +70,7 @@ func (x *Executor) adoptInit() {
 	t.InStreams = min(t.Cfg.MaxInStreams, in.OS)
 	t.TiePeer = x.tie()
 	t.CtlSent = x.now
-	c := chunk.Chunk(x.bytes(nil, x.ev.Span))
+	c := chunk.Chunk(x.bytes(x.ev.Span))
 	a.cookie = append(a.cookie[:0], in.Cookie.Of(c)...)
 	x.addListed(in.Addrs[:in.NAddrs])
 	x.addSource()
@@ -239,7 +239,7 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 	for len(b)%4 != 0 {
 		b = append(b, 0)
 	}
-	init := chunk.Chunk(x.bytes(nil, x.ev.Span))
+	init := chunk.Chunk(x.bytes(x.ev.Span))
 	for _, s := range in.Unknown[:in.NUnknown] {
 		// What does not fit is not reported: the handshake matters more.
 		if p := chunk.Param(s.Of(init)); len(b)+chunk.ParamHeaderLen+chunk.Padded(len(p)) <= x.pk.Room() {

@@ -241,7 +241,7 @@ func (x *Executor) appendControl(b []byte, c *fsm.Command, p tcb.PathID) []byte 
 	panic("sctp: no such control chunk")
 }
 
-func (x *Executor) heartbeatOf(c *fsm.Command) []byte { return x.bytes(c, c.Span) }
+func (x *Executor) heartbeatOf(c *fsm.Command) []byte { return x.bytes(c.Span) }
 
 // appendInit encodes our INIT.
 func (x *Executor) appendInit(b []byte, p tcb.PathID) []byte {

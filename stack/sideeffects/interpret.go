@@ -62,9 +62,9 @@ func (x *Executor) interpret() {
 
 		case fsm.CmdIngest:
 			x.sawData = true
-			x.report(x.a.data.Ingest(x.bytes(c, x.ev.Span), x.ev.Path, x.now))
+			x.report(x.a.data.Ingest(x.bytes(x.ev.Span), x.ev.Path, x.now))
 		case fsm.CmdSack:
-			x.report(x.a.data.Sack(chunk.Chunk(x.bytes(c, x.ev.Span)), x.now))
+			x.report(x.a.data.Sack(chunk.Chunk(x.bytes(x.ev.Span)), x.now))
 		case fsm.CmdCumAck:
 			x.report(x.a.data.CumAck(chunk.TSN(x.ev.Arg), x.now))
 		case fsm.CmdGenSack:
@@ -114,7 +114,7 @@ func (x *Executor) interpret() {
 }
 
 // bytes returns the bytes of the packet in hand that a span names.
-func (x *Executor) bytes(_ *fsm.Command, s fsm.Span) []byte {
+func (x *Executor) bytes(s fsm.Span) []byte {
 	if x.in == nil || int(s.Off)+int(s.Len) > len(x.in.Packet) {
 		return nil
 	}
@@ -170,7 +170,7 @@ func (x *Executor) deleteTCB(change fsm.AssocChange, cause chunk.CauseCode) {
 const maxAbortInfo = 512
 
 func (x *Executor) abortInfo() []byte {
-	ab, e := chunk.ParseAbort(chunk.Chunk(x.bytes(nil, x.ev.Span)))
+	ab, e := chunk.ParseAbort(chunk.Chunk(x.bytes(x.ev.Span)))
 	if e != chunk.ErrNone {
 		return nil
 	}
@@ -184,7 +184,7 @@ func (x *Executor) abortInfo() []byte {
 
 func (x *Executor) notify(c *fsm.Command) {
 	n := Note{Kind: fsm.Note(c.Code), A: c.A, B: c.B}
-	if b := x.bytes(c, c.Span); c.Span.Len > 0 && len(b) > 0 {
+	if b := x.bytes(c.Span); c.Span.Len > 0 && len(b) > 0 {
 		n.Info = b[:min(len(b), maxAbortInfo)]
 	}
 	x.a.data.Notify(n)

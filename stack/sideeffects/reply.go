@@ -106,7 +106,7 @@ func (x *Executor) appendCause(b []byte, c *fsm.Command) []byte {
 	case chunk.CauseUnresolvableAddr:
 		return x.appendUnresolvable(b, c)
 	case chunk.CauseUnrecognizedChunk:
-		echo := x.bytes(c, c.Span)
+		echo := x.bytes(c.Span)
 		return chunk.AppendCause(b, code, echo[:min(len(echo), maxEcho)])
 	case chunk.CauseUnrecognizedParams:
 		return x.appendUnrecognized(b)
@@ -117,7 +117,7 @@ func (x *Executor) appendCause(b []byte, c *fsm.Command) []byte {
 	case chunk.CauseUserAbort:
 		return chunk.AppendUserAbort(b, x.reason[:min(len(x.reason), maxEcho*4)])
 	case chunk.CauseProtocolViolation:
-		echo := x.bytes(c, c.Span)
+		echo := x.bytes(c.Span)
 		return chunk.AppendProtocolViolation(b, echo[:min(len(echo), maxEcho)])
 	default:
 		return chunk.AppendCause(b, code, []byte(nil))
@@ -125,7 +125,7 @@ func (x *Executor) appendCause(b []byte, c *fsm.Command) []byte {
 }
 
 func (x *Executor) appendUnresolvable(b []byte, c *fsm.Command) []byte {
-	host := x.init.HostName.Of(chunk.Chunk(x.bytes(c, x.ev.Span)))
+	host := x.init.HostName.Of(chunk.Chunk(x.bytes(x.ev.Span)))
 	if len(host) < chunk.ParamHeaderLen || len(host) > maxEcho {
 		return chunk.AppendCause(b, chunk.CauseUnresolvableAddr, []byte(nil))
 	}
@@ -134,7 +134,7 @@ func (x *Executor) appendUnresolvable(b []byte, c *fsm.Command) []byte {
 
 // appendUnrecognized lists the unknown parameters of the INIT ACK in hand.
 func (x *Executor) appendUnrecognized(b []byte) []byte {
-	init := chunk.Chunk(x.bytes(nil, x.ev.Span))
+	init := chunk.Chunk(x.bytes(x.ev.Span))
 	b, mark := chunk.BeginCause(b, chunk.CauseUnrecognizedParams)
 	room := maxReply / 2
 	for _, s := range x.init.Unknown[:x.init.NUnknown] {
