@@ -55,3 +55,4 @@ bench:
 # What is generated from the code; the tests fail when it is out of date.
 docs:
 	go test -count=1 -run StateTable ./stack/fsm -update
+	go -C tools run ./rfccov -write

@@ -32,6 +32,7 @@ var steps = []step{
 	{"vet", "go vet, in each module", vet},
 	{"staticcheck", "staticcheck, in each module", staticcheck},
 	{"tidy", "go.mod and go.sum say what is used, in each module", tidy},
+	{"rules", "a test or a stated deviation for every rule of RFC 9260", rules},
 	{"test", "all tests of the library and the tools, with the race detector", test},
 	{"cross", "builds for other systems", cross},
 	{"interop", "against the Linux kernel, usrsctp and pion", interop},
@@ -174,6 +175,10 @@ func tidy(j *job) {
 	for _, m := range modules {
 		j.run("go mod tidy in "+m, m, "go", "mod", "tidy", "-diff")
 	}
+}
+
+func rules(j *job) {
+	j.run("rfccov", "tools", "go", "run", "./rfccov", "-check")
 }
 
 // race is the flag for the race detector, which needs a C compiler.
