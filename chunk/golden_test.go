@@ -266,6 +266,7 @@ var goldens = []golden{
 }
 
 // TestGolden holds every chunk to its bytes, in both directions.
+// R-3-02: the bytes are in network byte order
 func TestGolden(t *testing.T) {
 	seen := ChunkSet{}
 	for _, g := range goldens {

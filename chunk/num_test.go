@@ -7,6 +7,7 @@ import (
 
 // Serial arithmetic around the wrap, and at the distance that RFC 1982 leaves
 // undefined.
+// R-1.6-02
 func TestTSNOrder(t *testing.T) {
 	for _, c := range []struct {
 		a, b         TSN

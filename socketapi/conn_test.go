@@ -68,7 +68,7 @@ func TestMessageInfo(t *testing.T) {
 			}
 		}
 		first := want2(t, a, z, socketapi.SendInfo{Unordered: true, PPID: 0xfedcba98})
-		if !first.Unordered || first.PPID != 0xfedcba98 {
+		if !first.Unordered || first.PPID != 0xfedcba98 { // R-3.3.1-14
 			t.Errorf("%+v", first)
 		}
 		next := want2(t, a, z, socketapi.SendInfo{Immediate: true})

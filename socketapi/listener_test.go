@@ -477,7 +477,7 @@ func TestHostClose(t *testing.T) {
 		for range 2 {
 			wantErr(t, <-errs, net.ErrClosed)
 		}
-		// The peers are told.
+		// The peers are told. R-9-01
 		for _, c := range []*socketapi.Conn{c, waiting} {
 			_, err := c.Read(make([]byte, 1))
 			wantErr(t, err, syscall.ECONNRESET)

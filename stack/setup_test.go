@@ -798,7 +798,7 @@ func TestPorts(t *testing.T) {
 	inUse([]netip.Addr{hereA}, 5000) // 5000 is open on all addresses
 	one := r.open([]netip.Addr{hereA}, 5003)
 	inUse([]netip.Addr{hereA}, 5003)
-	inUse([]netip.Addr{hereB, hereA}, 5003)
+	inUse([]netip.Addr{hereB, hereA}, 5003) // R-1.3-02
 	inUse(nil, 5003)
 	two := r.open([]netip.Addr{hereB}, 5003)
 	one.Listen(1, nil)
@@ -875,7 +875,7 @@ func TestSpread(t *testing.T) {
 func TestAssociateTwice(t *testing.T) {
 	p := newRig(t).peer().dial()
 	if _, err := p.ep.Associate([]netip.Addr{there}, p.port, 0, nil, nil); !errors.Is(err, syscall.EISCONN) {
-		t.Fatalf("%v, want EISCONN", err)
+		t.Fatalf("%v, want EISCONN", err) // R-1.3-03
 	}
 	if _, err := p.ep.Associate(nil, p.port, 0, nil, nil); !errors.Is(err, syscall.EINVAL) {
 		t.Fatalf("%v, want EINVAL", err)

@@ -60,7 +60,7 @@ func TestSetupRules(t *testing.T) {
 			name: "INIT in company", states: except(), id: fsm.EvInit, ev: func(ev *fsm.Event) { ev.Alone = false },
 			d: fsm.DiscardPacket, want: "", stays: true,
 		},
-		{ // R-5.1-11
+		{ // R-5.1-11 R-6.10-09
 			name: "INIT ACK in company", states: wait, id: fsm.EvInitAck, ev: func(ev *fsm.Event) { ev.Alone = false },
 			d: fsm.DiscardPacket, want: "", stays: true,
 		},

@@ -40,6 +40,7 @@ func sampleCookie(r *rand.Rand, now mono.Time) (Cookie, chunk.Header) {
 }
 
 // R-5.1.3-02: what goes in comes out.
+// R-3.3.3.1.1-01: what makes the association is all in the cookie
 func TestCookieRoundTrip(t *testing.T) {
 	w := newWorld(t)
 	r := rand.New(rand.NewPCG(1, 1))
@@ -57,6 +58,7 @@ func TestCookieRoundTrip(t *testing.T) {
 }
 
 // R-4-01 R-5.1.3-01 R-5.1.5-02: each bit counts.
+// R-5.1.3-03
 func TestCookieBitFlips(t *testing.T) {
 	w := newWorld(t)
 	c, h := sampleCookie(rand.New(rand.NewPCG(2, 2)), w.now)

@@ -168,3 +168,26 @@ func TestNoTCB(t *testing.T) {
 		t.Error("not what was given")
 	}
 }
+
+// R-16-01, R-16-02: the values of RFC 9260 section 16. RTO.Alpha and RTO.Beta
+// are the path's (TestRTO).
+func TestDefaults(t *testing.T) {
+	c := tcb.DefaultConfig()
+	for name, ok := range map[string]bool{
+		"RTO.Initial":             c.RTOInitial == mono.Second,
+		"RTO.Min":                 c.RTOMin == mono.Second,
+		"RTO.Max":                 c.RTOMax == 60*mono.Second,
+		"Max.Burst":               c.MaxBurst == 4,
+		"Valid.Cookie.Life":       c.ValidCookieLife == 60*mono.Second,
+		"Association.Max.Retrans": c.AssocMaxRetrans == 10,
+		"Path.Max.Retrans":        c.PathMaxRetrans == 5,
+		"Max.Init.Retransmits":    c.MaxInitRetransmits == 8,
+		"HB.interval":             c.HBInterval == 30*mono.Second,
+		"HB.Max.Burst":            c.HBMaxBurst == 1,
+		"SACK.Delay":              c.SackDelay == 200*mono.Millisecond,
+	} {
+		if !ok {
+			t.Errorf("%s is not as in RFC 9260 section 16", name)
+		}
+	}
+}

@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	testList = "# A. One\nR-1-01\tMUST\tfirst\nR-1-02\tMUST NOT\tsecond\nR-1-03\tSHOULD\tthird\n# B. Two\nR-2.1-01\tMUST\tfourth\nR-2.1-02\trule\tfifth\n"
-	goTest   = "package x\n\n// TestA is about\n// R-1-01 to R-1-02\nfunc TestA() {}\n\nfunc TestB() {\n\t_ = \"R-1-03\"\n\t// R-2.1-01\n}\n"
-	goCode   = "package x\n\n// F does. R-1-03 is only mentioned here.\n//\n// Deviation R-2.1-02: because\n// of that.\nfunc F() {}\n"
+	testList = "# A. One\nR-1-01\tMUST\tfirst\nR-1-02\tMUST NOT\tsecond\nR-1-03\tMUST\tthird\nR-1-04\tSHOULD\tmore\n# B. Two\nR-2.1-01\tMUST\tfourth\nR-2.1-02\trule\tfifth\n"
+	goTest   = "package x\n\n// TestA is about\n// R-1-01 to R-1-02\nfunc TestA() {}\n\nfunc TestB() {\n\tname := \"R-1-03 in a subtest's name\"\n\t// R-2.1-01\n}\n"
+	goCode   = "package x\n\n// F does. R-1-04 is only mentioned here.\n//\n// Deviation R-2.1-02: because\n// of that.\nfunc F() {}\n"
 )
 
 func tree(t *testing.T, files map[string]string) *matrix {
@@ -37,21 +37,21 @@ func tree(t *testing.T, files map[string]string) *matrix {
 }
 
 func TestMatrix(t *testing.T) {
-	m := tree(t, map[string]string{"a/x_test.go": goTest, "a/x.go": goCode, "b/one.script": "expect # R-1-02\n", "tools/y_test.go": "package y\n// R-1-03\n"})
+	m := tree(t, map[string]string{"a/x_test.go": goTest, "a/x.go": goCode, "b/one.script": "expect # R-1-02\n", "tools/y_test.go": "package y\n// R-1-04\n"})
 	bad := m.problems()
-	if len(bad) != 1 || !strings.HasPrefix(bad[0], "R-1-03 (SHOULD) is open") {
-		t.Fatalf("a citation in a string, in code or in this tool counted, or a real one did not: %q", bad)
+	if len(bad) != 1 || !strings.HasPrefix(bad[0], "R-1-04 (SHOULD) is open") {
+		t.Fatalf("a citation in code or in this tool counted, or a real one did not: %q", bad)
 	}
 	if got := m.all[1].heldBy(); got != "a/ TestA; b/one.script" {
 		t.Errorf("R-1-02: %q", got)
 	}
-	if d := m.all[4].deviation; d == nil || d.reason != "because of that." {
+	if d := m.all[5].deviation; d == nil || d.reason != "because of that." {
 		t.Errorf("the deviation was read as %+v", d)
 	}
-	if s := m.summary(); s != "5 requirements: 3 tested, 1 deviations, 0 not about this code, 1 open" {
+	if s := m.summary(); s != "6 requirements: 4 tested, 1 deviations, 0 not about this code, 1 open" {
 		t.Error(s)
 	}
-	for _, want := range []string{"| R-1-03 | SHOULD | third | **open** |", "| B. Two | 2 | 1 | 1 | 0 | 0 |"} {
+	for _, want := range []string{"| R-1-04 | SHOULD | more | **open** |", "| B. Two | 2 | 1 | 1 | 0 | 0 |"} {
 		if !strings.Contains(string(m.coverage()), want) {
 			t.Errorf("the table has no %q", want)
 		}

@@ -59,8 +59,8 @@ func scanTree(root string) (*scan, error) {
 	return s, err
 }
 
-// goFile takes the comments of a file: in a test those that cite, elsewhere
-// those that deviate.
+// goFile takes the comments of a file, in a test its strings too: there they
+// cite, elsewhere they deviate.
 func (s *scan) goFile(name string, text []byte) error {
 	if !bytes.Contains(text, []byte("R-")) {
 		return nil
@@ -78,11 +78,19 @@ func (s *scan) goFile(name string, text []byte) error {
 			s.deviate(name, group.Text())
 		}
 	}
+	if isTest { // the names of subtests
+		ast.Inspect(f, func(n ast.Node) bool {
+			if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				s.cite(name, enclosing(f, lit), lit.Value)
+			}
+			return true
+		})
+	}
 	return nil
 }
 
-// enclosing names the declaration that a comment stands in or documents.
-func enclosing(f *ast.File, c *ast.CommentGroup) string {
+// enclosing names the declaration that something stands in, or documents.
+func enclosing(f *ast.File, c ast.Node) string {
 	for _, d := range f.Decls {
 		from, to, name := d.Pos(), d.End(), ""
 		switch d := d.(type) {

@@ -78,6 +78,7 @@ func TestSSNWraps(t *testing.T) { // R-6.5-05
 	}
 }
 
+// R-6-08, R-6-09, R-6.9-06
 func TestFragmentSizes(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -104,6 +105,7 @@ func TestFragmentSizes(t *testing.T) {
 }
 
 // R-6.9-10: what is to be fragmented anyway uses the room beside a SACK.
+// R-6.9-09, R-6.1-17
 func TestFragmentBesideSack(t *testing.T) {
 	r := newRig(t)
 	r.push(5 * full)
@@ -166,6 +168,23 @@ func TestBundling(t *testing.T) {
 		r.push(100) // 116 bytes of chunk: 12 fit
 	}
 	r.wantSent(r.flush(), "0 1 2 3 4 5 6 7 8 9 10 11 | 12 13 14 15 16 17 18 19 20 21 22 23 | 24 25 26 27 28 29")
+
+	// R-6.10-02: chunks are as large as the smallest path takes, packets as the
+	// path that they take.
+	r = newRig(t, withPaths(1500, 600), withConfig(func(c *tcb.Config) { c.InitialBurst = 10 }))
+	for range 4 {
+		r.push(600)
+	}
+	n := 0
+	for _, s := range r.flushN(1) {
+		if len(s.Payload) > 600-20-28 {
+			t.Errorf("a chunk with %d bytes, too large for the other path", len(s.Payload))
+		}
+		n += len(s.Payload)
+	}
+	if n < 1200 {
+		t.Errorf("%d bytes in a packet of 1480", n)
+	}
 }
 
 // R-6.1-15, R-6.1-16
@@ -671,6 +690,7 @@ func TestCumAck(t *testing.T) {
 	rwnd := r.q.PeerRwnd()
 	out := r.q.CumAck(firstTSN, r.now)
 	r.check()
+	// R-3.3.8-02: what was acknowledged by gap stays so
 	if r.q.PeerRwnd() != rwnd || r.q.nAcked != 1 || r.q.InFlight() != 2000 || out.Bits != pipes.PathsAcked {
 		t.Errorf("rwnd %d, %d gap acked, %d in flight, %+v", r.q.PeerRwnd(), r.q.nAcked, r.q.InFlight(), out)
 	}

@@ -38,7 +38,7 @@ func TestWindowIsExact(t *testing.T) {
 	FreeList(r.pool, r.nodes, &l)
 	r.read()
 	if w := r.q.Window(); w != full {
-		t.Errorf("window %d short at the end", full-w)
+		t.Errorf("window %d short at the end", full-w) // R-3.3.2-12, R-3.3.3-13
 	}
 	r.empty()
 }
