@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -113,15 +114,22 @@ func TestOnlyListedAddresses(t *testing.T) {
 	p.deliver(stranger, p.to, p.packet(p.theirs, p.data("from elsewhere")))
 	p.deliver(stranger, p.to, p.packet(p.theirs, chunk.AppendHeartbeat(nil, []byte("1234"))))
 	p.accept()
-	for range 6 {
+	p.wait(40 * mono.Second) // idle
+	for range 3 {
 		if err := p.write("x"); err != nil {
 			t.Fatal(err)
 		}
-		p.wait(70 * 1e9)
+		p.wait(20 * mono.Second)
 	}
-	seen := map[netip.Addr]bool{}
+	seen, probed := map[netip.Addr]bool{}, map[netip.Addr]bool{}
 	for _, s := range p.take() {
 		seen[s.dst] = true
+		if h, _ := chunk.ParseHeader(s.data); h.SrcPort != 5000 || h.DstPort != p.port { // R-1.3-01
+			t.Errorf("from port %d to port %d of %v", h.SrcPort, h.DstPort, s.dst)
+		}
+		if c, _ := first([]sent{s}, chunk.TypeHeartbeat); c != nil {
+			probed[s.dst] = true
+		}
 		if !listed[s.dst] && s.dst != stranger {
 			t.Errorf("%s to %v", says(t, s.data), s.dst)
 		}
@@ -131,5 +139,8 @@ func TestOnlyListedAddresses(t *testing.T) {
 	}
 	if !seen[there] || !seen[alt] {
 		t.Errorf("sent to %v only", seen)
+	}
+	if !probed[there] || !probed[alt] { // R-3.3.5-01
+		t.Errorf("HEARTBEAT to %v only", probed)
 	}
 }
