@@ -7,7 +7,7 @@ DEPTH    ?= 0
 BENCH    ?= .
 CITEST   := go -C tools run ./citest
 
-.PHONY: all build test lint race cross interop interop-full fuzz explore sim bench docs
+.PHONY: all build test lint race cross interop interop-full fuzz explore sim mutants bench docs
 
 all: test
 
@@ -53,6 +53,10 @@ bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
 # What is generated from the code; the tests fail when it is out of date.
+# Breaks rules of RFC 9260 on purpose: each mistake has to be caught.
+mutants:
+	go -C tools run ./mutants
+
 docs:
 	go test -count=1 -run StateTable ./stack/fsm -update
 	go -C tools run ./rfccov -write

@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"bytes"
 	"fmt"
 	"net/netip"
 	"testing"
@@ -261,5 +262,15 @@ func TestInitFactsBounds(t *testing.T) {
 	}
 	if (Span{65535, 65535}).Of(ch) != nil || (Span{0, 1}).Of(nil) != nil {
 		t.Error("a span outside of the chunk has bytes")
+	}
+}
+
+// TestInitParams: the parameters stand behind the fixed fields. R-3.3.2.1-01
+func TestInitParams(t *testing.T) {
+	params := AppendAddrTypes(AppendCookieParam(nil, []byte("cookie")), ParamIPv4)
+	b := AppendInit([]byte("in front"), TypeInitAck, Init{Tag: 1, ARwnd: 2, OS: 3, MIS: 4, TSN: 5, Params: params})
+	in, e := ParseInit(Chunk(b[len("in front"):]))
+	if e != ErrNone || in.Tag != 1 || in.ARwnd != 2 || in.OS != 3 || in.MIS != 4 || in.TSN != 5 || !bytes.Equal(in.Params, params) {
+		t.Errorf("%v, %+v", e, in)
 	}
 }

@@ -186,6 +186,11 @@ func TestCookieEchoNew(t *testing.T) {
 			name: "good", states: closed, id: fsm.EvCookieEcho, d: fsm.Consume,
 			want: "new association; ESTABLISHED; send COOKIE ACK>src; tell COMM_UP; heartbeats", next: tcb.Established,
 		},
+		{ // R-5.1.5-07 R-5.4-06: also with the HEARTBEAT that another address needs
+			name: "from another address than the INIT", states: closed, id: fsm.EvCookieEcho, d: fsm.Consume,
+			ev:   func(ev *fsm.Event) { ev.Cookie.Moved = true },
+			want: "new association; ESTABLISHED; send COOKIE ACK>src; heartbeat>src a0000000b; tell COMM_UP; heartbeats", next: tcb.Established,
+		},
 		{ // R-4-02 R-5.1.5-04 R-5.1.5-05
 			name: "stale", states: closed, id: fsm.EvCookieEcho,
 			ev: func(ev *fsm.Event) { ev.Cookie.Expired, ev.Cookie.StaleBy = true, 5*mono.Second },
