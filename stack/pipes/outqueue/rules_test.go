@@ -244,6 +244,9 @@ func TestNagle(t *testing.T) {
 // R-6.2.1-02, R-6.2.1-03, R-6.2.1-06, R-6.1-01
 func TestPeerRwnd(t *testing.T) {
 	r := newRig(t, withConfig(func(c *tcb.Config) { c.InitialBurst = 100 }))
+	if r.q.PeerRwnd() != 1<<20 { // R-6.2.1-02: what INIT or INIT ACK said
+		t.Errorf("rwnd %d at first", r.q.PeerRwnd())
+	}
 	r.q.SetPeerRwnd(3000)
 	for range 5 {
 		r.push(1000)
