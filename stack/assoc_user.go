@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"syscall"
 
+	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/tcb"
@@ -17,6 +18,13 @@ func (a *Assoc) EndErr() error {
 		return nil
 	}
 	return &EndError{e}
+}
+
+// Decisions returns the association's last steps, as far as they are kept.
+func (a *Assoc) Decisions() decision.Dump {
+	a.shard.mu.Lock()
+	defer a.shard.mu.Unlock()
+	return a.a.Decisions()
 }
 
 // FreeList takes messages back that were read, with less locking than Free one

@@ -3,11 +3,13 @@ package stack_test
 import (
 	"errors"
 	"net/netip"
+	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/stack"
+	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
@@ -23,11 +25,38 @@ func (m *mine) Step(s *sideeffects.Step) {
 	}
 }
 
+// checkDump: a contained panic leaves the last steps of its association, the
+// one that it happened in last, and they decide the same once more.
+func checkDump(t *testing.T, dumps []decision.Dump, later decision.Dump) {
+	t.Helper()
+	if len(dumps) != 1 || !strings.HasPrefix(dumps[0].Panic, "planted\n") || !strings.Contains(dumps[0].Panic, "contain_test.go") {
+		t.Fatalf("%d dumps: %+v", len(dumps), dumps)
+	}
+	steps, err := decision.Decode(dumps[0].Steps)
+	if err != nil || len(steps) < 2 || steps[len(steps)-1].Event.ID != fsm.EvData || steps[0].Event.ID != fsm.EvCookieEcho {
+		t.Fatalf("%d steps, %v", len(steps), err)
+	}
+	for i := range steps {
+		var out fsm.Commands
+		if d := steps[i].Again(dumps[0].Config, &out); d != steps[i].Disposition || !out.Equal(&steps[i].Commands) {
+			t.Errorf("step %d is not the same again", i+1)
+		}
+	}
+	after, err := decision.Decode(later.Steps)
+	if err != nil || len(after) != len(steps)+1 || after[len(steps)].Event.ID != fsm.EvInternalError || later.ID != dumps[0].ID {
+		t.Errorf("afterwards %d steps of association %d, %v", len(after), later.ID, err)
+	}
+}
+
 // TestContain: a panic costs one association; the stack goes on, its locks are
 // free, and nothing of the dead one is left.
 func TestContain(t *testing.T) {
 	m := &mine{at: fsm.NumEvents}
-	r := newRig(t, withOptions(func(o *stack.Options) { o.Paranoid, o.Shards, o.Trace = false, 1, m }))
+	var dumps []decision.Dump
+	r := newRig(t, withOptions(func(o *stack.Options) {
+		o.Paranoid, o.Shards, o.Trace = false, 1, m
+		o.Contained = func(d decision.Dump) { dumps = append(dumps, d) }
+	}))
 	p, q := r.peer(), r.peer()
 	q.port++
 	p.connect()
@@ -35,6 +64,7 @@ func TestContain(t *testing.T) {
 	m.at = fsm.EvData
 	p.send(p.data("boom"))
 	r.expect("ABORT(4)")
+	checkDump(t, dumps, p.a.Decisions())
 	if e := p.ended(); e.Change != fsm.CommLost || e.Cause != chunk.CauseOutOfResource || e.ByPeer {
 		t.Fatalf("%+v", e)
 	}

@@ -1,11 +1,14 @@
 package stack
 
 import (
+	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -25,10 +28,11 @@ type shard struct {
 
 	ring     txRing
 	ringFull uint64
-	blocked  []*Assoc    // wait for room in the ring
-	current  *Assoc      // whose packets are being built
-	wakes    []*Assoc    // users to wake when the lock is free
-	left     []*Endpoint // that have lost an association; the same
+	blocked  []*Assoc        // wait for room in the ring
+	current  *Assoc          // whose packets are being built
+	wakes    []*Assoc        // users to wake when the lock is free
+	left     []*Endpoint     // that have lost an association; the same
+	dumps    []decision.Dump // of contained panics; the same
 
 	sender sender
 	owing  []*Assoc // a SACK, at the end of the batch
@@ -42,6 +46,12 @@ type shard struct {
 func newShard(s *Stack, i int) *shard {
 	sh := &shard{stack: s, index: i, byTag: make(map[chunk.VTag]*Assoc)}
 	sh.x = sideeffects.Executor{Host: sh, Pools: s.pools, Trace: s.opts.Trace, Paranoid: s.opts.Paranoid}
+	if s.opts.Contained != nil {
+		sh.x.Dumped = func(d decision.Dump, panicked any) {
+			d.Panic = fmt.Sprintf("%v\n\n%s", panicked, debug.Stack())
+			sh.dumps = append(sh.dumps, d)
+		}
+	}
 	sh.timer = s.clock.NewTimer()
 	sh.sender.wake = make(chan struct{}, 1)
 	return sh
@@ -100,14 +110,15 @@ func (sh *shard) release() {
 	t.tell(sh)
 }
 
-// told is what has to be done once a shard's lock is free: users to wake, and
-// endpoints that have lost an association.
+// told is what has to be done once a shard's lock is free: users to wake,
+// endpoints that have lost an association, and panics to be told of.
 type told struct {
 	n     int
 	few   [16]*Assoc
 	more  []*Assoc
 	ended bool
 	left  []*Endpoint
+	dumps []decision.Dump
 }
 
 // unlock arms the timer and unlocks.
@@ -128,11 +139,15 @@ func (sh *shard) unlock() (t told) {
 	clear(sh.wakes)
 	sh.wakes = sh.wakes[:0]
 	t.left, sh.left = sh.left, nil
+	t.dumps, sh.dumps = sh.dumps, nil
 	sh.mu.Unlock()
 	return t
 }
 
 func (t *told) tell(sh *shard) {
+	for _, d := range t.dumps {
+		sh.stack.opts.Contained(d)
+	}
 	for _, ep := range t.left {
 		ep.unref() // may give a port back, which takes system calls
 	}

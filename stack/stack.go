@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/transport"
@@ -34,6 +35,9 @@ type Options struct {
 	Trace sideeffects.Tracer
 	// Paranoid runs every state function twice and panics if it is not pure.
 	Paranoid bool
+	// Contained, if set, is told of each panic that cost an association, with
+	// the association's last steps. It is called without a lock held.
+	Contained func(decision.Dump)
 	// OutOfBlueRate bounds the answers to out-of-the-blue packets per second;
 	// 0 means 1000.
 	OutOfBlueRate int

@@ -22,6 +22,7 @@ var rules = map[string][]string{
 
 	"stack/tcb":            {"chunk", "internal/mono", "encoding/binary"},
 	"stack/fsm":            {"chunk", "internal/mono", "stack/tcb"},
+	"stack/decision":       {"chunk", "internal/mono", "stack/tcb", "stack/fsm", "encoding/binary", "errors", "fmt"},
 	"stack/pipes":          {"chunk", "stack/tcb"},
 	"stack/pipes/path":     {"chunk", "internal/mono", "stack/tcb", "net/netip", "math/bits"},
 	"stack/pipes/packet":   {"chunk", "internal/mono", "stack/tcb", "math/bits"},
@@ -50,7 +51,7 @@ var rules = map[string][]string{
 // operating system; the core may not import them.
 var noWorld = []string{"time", "math/rand", "math/rand/v2", "crypto/rand", "net", "os", "syscall", "unsafe", "sync", "runtime", "golang.org/x/sys/unix", "context", "log", "log/slog", "io"}
 
-var core = []string{"chunk", "stack/tcb", "stack/fsm", "stack/pipes", "stack/sideeffects"}
+var core = []string{"chunk", "stack/tcb", "stack/fsm", "stack/decision", "stack/pipes", "stack/sideeffects"}
 
 func TestImports(t *testing.T) {
 	files := 0

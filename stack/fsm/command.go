@@ -124,6 +124,9 @@ func (c *Commands) Equal(d *Commands) bool {
 	return true
 }
 
+// Append adds a command; one that does not fit makes the list overflow.
+func (c *Commands) Append(cmd Command) { c.add(cmd) }
+
 func (c *Commands) add(cmd Command) {
 	if c.n == MaxCommands {
 		c.overflow = true

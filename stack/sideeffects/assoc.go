@@ -5,6 +5,7 @@ import (
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/pipes"
 	"github.com/gosctp/gosctp/stack/pipes/outqueue"
@@ -47,6 +48,7 @@ type Association struct {
 	sackedTo  tcb.PathID // where the last SACK went
 	cookie    []byte     // for COOKIE ECHO
 
+	ring    decision.Ref
 	blocked bool // the host had no slot for its packets
 	rx, tx  traffic
 
@@ -103,6 +105,12 @@ func (a *Association) LocalAddrs(to []netip.Addr) []netip.Addr {
 
 // Data returns the association's data path.
 func (a *Association) Data() DataPlane { return a.data }
+
+// Decisions returns the association's last steps, as far as they are kept:
+// those of associations that did nothing for long are not.
+func (a *Association) Decisions() decision.Dump {
+	return decision.Dump{ID: a.tcb.ID, Config: a.tcb.Cfg, Steps: a.ring.Dump(nil)}
+}
 
 // Blocked reports, and clears, whether packets wait for room in the host.
 func (a *Association) Blocked() bool {

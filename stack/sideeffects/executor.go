@@ -7,6 +7,7 @@ import (
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/internal/seg"
+	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/pipes"
 	"github.com/gosctp/gosctp/stack/pipes/inqueue"
@@ -39,7 +40,12 @@ type Executor struct {
 	// a panic.
 	Paranoid bool
 
-	keys cookieKeys
+	// Dumped, if set, is told of each contained panic, with the last steps of
+	// the association that it costs. It is called where the panic is recovered.
+	Dumped func(d decision.Dump, panicked any)
+
+	keys  cookieKeys
+	rings decision.Pool
 
 	// What the event in hand is about.
 	a       *Association
@@ -297,7 +303,13 @@ func (x *Executor) step() fsm.Disposition {
 		panic("sctp: too many commands for one event")
 	}
 	subject := x.a
+	if subject != nil {
+		x.keep(subject, t, d)
+	}
 	x.interpret()
+	if subject == nil && x.a != nil {
+		x.keep(x.a, nil, d) // the step that made the association
+	}
 	if x.Trace != nil {
 		s := Step{Assoc: subject, Before: before, Event: &x.ev, Disposition: d, Commands: &x.out}
 		if x.a != nil {
@@ -310,6 +322,16 @@ func (x *Executor) step() fsm.Disposition {
 		panic(fmt.Sprintf("sctp: %v in %v cannot happen", x.ev.ID, before))
 	}
 	return d
+}
+
+// keep records the step in hand for a, whose TCB was t.
+func (x *Executor) keep(a *Association, t *tcb.TCB, d fsm.Disposition) {
+	x.rings.Record(&a.ring, t, &x.ev, d, &x.out)
+	if x.Paranoid {
+		if v := a.ring.Verify(t, &x.ev, d, &x.out); v != "" {
+			panic(fmt.Sprintf("sctp: %v was not recorded well: %s", x.ev.ID, v))
+		}
+	}
 }
 
 // checkPure is the test of purity: the same again, and the TCB unchanged.
@@ -442,6 +464,9 @@ func (x *Executor) contain() {
 		panic(r)
 	}
 	x.Contained++
+	if x.a != nil && x.Dumped != nil {
+		x.Dumped(x.a.Decisions(), r)
+	}
 	switch {
 	case x.live():
 		x.condemn()
