@@ -82,6 +82,7 @@ type Host struct {
 	mtu   int
 	mtus  map[netip.Addr]int // of the interfaces with these addresses, if another
 	due   mono.Time          // when the stack wants Step
+	take  func(src, dst netip.Addr, data []byte)
 }
 
 // AddHost adds a host. Opts.Shards and Paranoid are set for it.
@@ -97,6 +98,27 @@ func (n *Network) AddHost(name string, mtu int, opts stack.Options, addrs ...net
 	h.Stack = s
 	n.hosts = append(n.hosts, h)
 	return h
+}
+
+// AddPeer adds a host without a stack, whose packets are its owner's: take gets
+// what arrives, and may keep data, and Send sends.
+func (n *Network) AddPeer(name string, take func(src, dst netip.Addr, data []byte), addrs ...netip.Addr) *Host {
+	h := &Host{Name: name, net: n, addrs: addrs, take: take}
+	n.hosts = append(n.hosts, h)
+	return h
+}
+
+// Send puts a packet on the wire from src to dst; without a wire it is lost.
+func (h *Host) Send(src, dst netip.Addr, data []byte) {
+	if h.net.wires[route{src, dst}] != nil {
+		h.net.send(h, src, dst, data, false)
+	}
+}
+
+// Inject hands the host's stack now what a link would: a packet that needs no
+// wire, or an ICMP error.
+func (h *Host) Inject(slot transport.RxSlot) {
+	h.net.push(event{at: h.net.clock.now, to: h, slot: slot})
 }
 
 // SetMTU changes the MTU of the interface that has one of the host's addresses.
@@ -206,7 +228,12 @@ func (n *Network) Step(limit mono.Time) bool {
 		if e.slot.Kind == transport.Datagram {
 			n.record(Packet{At: n.clock.now, Arrived: true, Src: e.slot.Src, Dst: e.slot.Dst, Data: e.slot.Data})
 		}
-		e.to.Stack.Input(0, []transport.RxSlot{e.slot}, n.clock.now)
+		switch {
+		case e.to.Stack != nil:
+			e.to.Stack.Input(0, []transport.RxSlot{e.slot}, n.clock.now)
+		case e.slot.Kind == transport.Datagram:
+			e.to.take(e.slot.Src, e.slot.Dst, e.slot.Data)
+		}
 	}
 	return true
 }
@@ -219,7 +246,9 @@ func (n *Network) settle() {
 		}
 		n.ready = n.ready[:0]
 		for _, h := range n.hosts {
-			h.due = h.Stack.Step(n.clock.now)
+			if h.Stack != nil {
+				h.due = h.Stack.Step(n.clock.now)
+			}
 		}
 		if len(n.ready) == 0 {
 			return

@@ -1,0 +1,5 @@
+// Package conformance holds the stack to RFC 9260 by conversations, one file
+// each: etsi has one for every test purpose of ETSI TS 102 369, cases the
+// situations of famous bugs in other implementations. docs/SCRIPTS.md describes
+// their language, and `sctp script FILE...` plays them one by one.
+package conformance
