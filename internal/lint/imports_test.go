@@ -44,6 +44,7 @@ var rules = map[string][]string{
 	"internal":             {"*"},
 	"cmd":                  {"*"},
 	"fuzz":                 {"*"},
+	"conformance":          {"*"},
 	"tools":                {"*"},
 }
 

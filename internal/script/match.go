@@ -20,7 +20,7 @@ func (c *chunkSpec) match(e env, got chunk.Chunk) error {
 			return fmt.Errorf("expected an unknown chunk, came %s", chunkName(got.Type()))
 		}
 	} else if got.Type() != c.typ {
-		return fmt.Errorf("expected %s, came %s", c.name, describe(got))
+		return fmt.Errorf("expected %s, came %s", c.name, describe(e, got))
 	}
 	have := facets(got)
 	used := make([]bool, len(have))
@@ -40,7 +40,7 @@ func (c *chunkSpec) match(e env, got chunk.Chunk) error {
 			return fmt.Errorf("%s: expected no %s, came %v", c.name, f.name, g)
 		case f.absent:
 		case g == nil:
-			return fmt.Errorf("%s: expected %v, which is not in %s", c.name, f, describe(got))
+			return fmt.Errorf("%s: expected %v, which is not in %s", c.name, f, describe(e, got))
 		case f.has:
 			if f.name == "param" || f.name == "address" || f.name == "unrecognized" {
 				if err := anyOf(e, f, g, have, used); err != nil {
@@ -103,11 +103,16 @@ func (c *chunkSpec) strict(got chunk.Chunk, have []field, used []bool) error {
 	return nil
 }
 
-// describe returns a chunk as a script would have it.
-func describe(c chunk.Chunk) string {
+// describe returns a chunk as a script would have it, TSNs relative to the
+// Initial TSNs.
+func describe(e env, c chunk.Chunk) string {
 	var l []string
 	for _, f := range facets(c) {
 		switch f.name {
+		case "tsn", "cum", "dup":
+			if c.Type() != chunk.TypeInit && c.Type() != chunk.TypeInitAck {
+				f.val = e.relative(f.val)
+			}
 		case "len", "size":
 			continue
 		case "body":
@@ -140,6 +145,17 @@ func describe(c chunk.Chunk) string {
 		return chunkName(c.Type())
 	}
 	return chunkName(c.Type()) + "[" + strings.Join(l, ", ") + "]"
+}
+
+// relative returns a TSN as $stsn or $ptsn with an offset if it is near.
+func (e env) relative(v value) value {
+	for _, name := range []string{varStackTSN, varPeerTSN} {
+		first, ok := e[name]
+		if d := int32(uint32(v.num - first.num)); ok && first.kind == numValue && d >= -1000 && d <= 100000 {
+			return value{kind: varValue, name: name, offset: int64(d)}
+		}
+	}
+	return v
 }
 
 // split takes a packet apart and checks what must hold of every packet that the
@@ -176,14 +192,14 @@ func split(packet []byte) ([]chunk.Chunk, error) {
 }
 
 // describePacket returns a packet's chunks as a script would have them.
-func describePacket(packet []byte) string {
+func describePacket(e env, packet []byte) string {
 	l, err := split(packet)
 	if err != nil {
 		return err.Error()
 	}
 	var s []string
 	for _, c := range l {
-		s = append(s, describe(c))
+		s = append(s, describe(e, c))
 	}
 	h, _ := chunk.ParseHeader(packet)
 	return strings.Join(s, "; ") + fmt.Sprintf(" tag=%#x", uint32(h.VTag))

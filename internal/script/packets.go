@@ -140,7 +140,7 @@ func (x *expect) run(r *runner) error {
 	p := r.queue[0]
 	r.queue = r.queue[1:]
 	if err := x.match(r, &p); err != nil {
-		return fmt.Errorf("%w; it was %s from %v to %v, %s", err, describePacket(p.data), p.src, p.dst, r.ago(p.at))
+		return fmt.Errorf("%w; it was %s from %v to %v, %s", err, describePacket(r.env, p.data), p.src, p.dst, r.ago(p.at))
 	}
 	if p.at < from || p.at > to {
 		return fmt.Errorf("expected %s %v after the statement before, came it %v after", x.chunks[0].name, w.lo, p.at.Sub(r.base).Std())
@@ -163,7 +163,7 @@ func (x *expect) match(r *runner, p *packet) error {
 		}
 	}
 	if len(cs) > len(x.chunks) {
-		return fmt.Errorf("expected %d chunks, came %s bundled too", len(x.chunks), describe(cs[len(x.chunks)]))
+		return fmt.Errorf("expected %d chunks, came %s bundled too", len(x.chunks), describe(r.env, cs[len(x.chunks)]))
 	}
 	h, _ := chunk.ParseHeader(p.data)
 	def := ref(varPeerTag)

@@ -86,7 +86,10 @@ type runner struct {
 	cur             *stmt
 }
 
-var errTooMuch = errors.New("too much happens: the script or the stack does not come to rest")
+var (
+	errTooMuch   = errors.New("too much happens: the script or the stack does not come to rest")
+	errContained = errors.New("the stack contained a panic")
+)
 
 // Run plays s. The error is nil or a *Failure.
 func (s *Script) Run(o Options) (res Result, err error) {
@@ -113,16 +116,17 @@ func (s *Script) Run(o Options) (res Result, err error) {
 	if err := r.build(w); err != nil {
 		return res, err
 	}
-	if err := r.block(s.body); err != nil {
-		return res, err
+	err = r.block(s.body)
+	if err == nil {
+		err = r.rest()
 	}
-	if err := r.rest(); err != nil {
-		return res, err
+	if err == nil {
+		err = r.user.left(r)
 	}
-	if n := r.stack.Stack.Stats().Contained; n != 0 {
-		return res, fmt.Errorf("the stack contained %d panics", n)
+	if r.stack.Stack.Stats().Contained != 0 {
+		err = errors.Join(errContained, err)
 	}
-	return res, r.user.left(r)
+	return res, err
 }
 
 func (r *runner) build(w io.Writer) error {
@@ -137,7 +141,7 @@ func (r *runner) build(w io.Writer) error {
 		// What arrives here is seen when it was sent, what arrives there when
 		// it did.
 		if p.Arrived == (way == "<") {
-			fmt.Fprintf(w, "%9.3f %s %v to %v: %s\n", p.At.Sub(r.start).Seconds(), way, p.Src, p.Dst, describePacket(p.Data))
+			fmt.Fprintf(w, "%9.3f %s %v to %v: %s\n", p.At.Sub(r.start).Seconds(), way, p.Src, p.Dst, describePacket(r.env, p.Data))
 		}
 	}
 	r.stack = r.net.AddHost("stack", c.mtu, stack.Options{Trace: &trace.Writer{W: indent{w, r.start}}}, c.local...)
@@ -242,7 +246,7 @@ func (r *runner) quiet() error {
 		return nil
 	}
 	p := &r.queue[0]
-	return fmt.Errorf("expected no packet, came %s from %v to %v, %s", describePacket(p.data), p.src, p.dst, r.ago(p.at))
+	return fmt.Errorf("expected no packet, came %s from %v to %v, %s", describePacket(r.env, p.data), p.src, p.dst, r.ago(p.at))
 }
 
 func (r *runner) ago(t mono.Time) string {

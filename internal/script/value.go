@@ -41,10 +41,7 @@ func (v value) String() string {
 	case rangeValue:
 		return fmt.Sprintf("%d-%d", v.num, v.hi)
 	case bytesValue:
-		if len(v.bytes) > 40 {
-			return fmt.Sprintf("%q... (%d bytes)", v.bytes[:40], len(v.bytes))
-		}
-		return fmt.Sprintf("%q", v.bytes)
+		return bytesText(v.bytes)
 	case addrValue:
 		return v.addr.String()
 	case listValue:
@@ -66,6 +63,22 @@ func (v value) String() string {
 		return v.name
 	}
 	return strconv.FormatUint(v.num, 10)
+}
+
+// bytesText is text as a string, and all else in hexadecimal; what is long is
+// cut short.
+func bytesText(b []byte) string {
+	rest := ""
+	if len(b) > 40 {
+		rest = fmt.Sprintf("... (%d bytes)", len(b))
+		b = b[:16]
+	}
+	for _, c := range b {
+		if c < ' ' || c > '~' {
+			return fmt.Sprintf("hex:%x%s", b, rest)
+		}
+	}
+	return fmt.Sprintf("%q%s", b, rest)
 }
 
 func num[T ~uint8 | ~uint16 | ~uint32 | ~int | ~uint64](n T) value {
