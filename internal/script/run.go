@@ -24,7 +24,7 @@ import (
 type Options struct {
 	// Trace gets each packet and each step of the stack as a line.
 	Trace io.Writer
-	// MaxSteps bounds what happens in a script, 0 for two million things.
+	// MaxSteps bounds what happens in a script, 0 for half a million.
 	MaxSteps int
 }
 
@@ -95,7 +95,7 @@ var (
 func (s *Script) Run(o Options) (res Result, err error) {
 	r := &runner{s: s, env: make(env), tail: trace.NewTail(30), wires: make(map[[2]netip.Addr]*impair.Link), maxSteps: o.MaxSteps}
 	if r.maxSteps == 0 {
-		r.maxSteps = 2_000_000
+		r.maxSteps = 500_000
 	}
 	var w io.Writer = r.tail
 	if o.Trace != nil {

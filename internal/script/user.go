@@ -25,12 +25,12 @@ type user struct {
 }
 
 type message struct {
-	stream                  chunk.StreamID
-	ssn                     chunk.SSN
-	ppid                    chunk.PPID
-	tsn                     chunk.TSN
-	unordered, partial, end bool
-	data                    []byte
+	stream             chunk.StreamID
+	ssn                chunk.SSN
+	ppid               chunk.PPID
+	tsn                chunk.TSN
+	unordered, partial bool
+	data               []byte
 }
 
 func (m *message) String() string {
