@@ -7,6 +7,7 @@ import (
 	"syscall"
 
 	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/pipes/outqueue"
@@ -32,6 +33,8 @@ type Assoc struct {
 	dirty     bool // in the sender's list of the same name
 	stream    stream
 	gone      bool
+	inbound   bool // the peer set it up
+	pendingAt int  // place in the shard's list of the same name, and 1
 
 	spoilt atomic.Pointer[seg.Buf] // left to the garbage collector
 
@@ -233,17 +236,30 @@ func (a *Assoc) Abort(reason []byte) {
 func (a *Assoc) Discard() {
 	sh := a.shard
 	sh.mu.Lock()
+	a.drop(sh.stack.clock.Now())
+	sh.settle(a)
+	sh.release()
+}
+
+// drop is Discard with the shard's lock.
+func (a *Assoc) drop(now mono.Time) {
 	var l ulpqueue.List
 	for a.plane().Up.Detach(&l, 1<<20) > 0 {
 		n := l.Bytes()
 		for m := l.Pop(); m != nil; m = l.Pop() {
 			a.Free(m)
 		}
-		sh.current = a
-		sh.x.Consumed(&a.a, n, sh.stack.clock.Now())
+		a.shard.current = a
+		a.shard.x.Consumed(&a.a, n, now)
 	}
-	sh.settle(a)
-	sh.release()
+}
+
+// ReportSendFailures says whether messages that fail from now on come back in
+// notifications, which sideeffects.ReadSendFailure reads.
+func (a *Assoc) ReportSendFailures(on bool) {
+	a.shard.mu.Lock()
+	a.plane().SetReporting(on)
+	a.shard.mu.Unlock()
 }
 
 // End says how the association ended.

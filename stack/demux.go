@@ -23,7 +23,7 @@ func unicast(a netip.Addr) bool {
 func (s *Stack) lookup(ep *Endpoint, src netip.Addr, port uint16, packet []byte) *Assoc {
 	s.tuplesMu.RLock()
 	defer s.tuplesMu.RUnlock()
-	if a := s.tuples[tuple{ep, src, port}]; a != nil {
+	if a := s.tuples[tuple{ep.root, src, port}]; a != nil {
 		return a
 	}
 	if len(packet) < chunk.HeaderLen {
@@ -45,7 +45,7 @@ func (s *Stack) lookup(ep *Endpoint, src netip.Addr, port uint16, packet []byte)
 			break
 		}
 		if addr, e := chunk.ParamAddr(p); e == chunk.ErrNone {
-			if a := s.tuples[tuple{ep, addr, port}]; a != nil {
+			if a := s.tuples[tuple{ep.root, addr, port}]; a != nil {
 				return a
 			}
 		}
@@ -62,12 +62,12 @@ func (s *Stack) fileNew(a *Assoc) bool {
 	_, port := a.a.Ports()
 	list := a.a.PeerAddrs(addrs[:0])
 	for _, addr := range list {
-		if s.tuples[tuple{a.ep, addr, port}] != nil {
+		if s.tuples[tuple{a.ep.root, addr, port}] != nil {
 			return false
 		}
 	}
 	for _, addr := range list {
-		s.fileLocked(a, tuple{a.ep, addr, port})
+		s.fileLocked(a, tuple{a.ep.root, addr, port})
 	}
 	return true
 }
@@ -77,7 +77,7 @@ func (s *Stack) fileNew(a *Assoc) bool {
 func (s *Stack) fileFirst(a *Assoc, peer netip.Addr, port uint16) bool {
 	s.tuplesMu.Lock()
 	defer s.tuplesMu.Unlock()
-	t := tuple{a.ep, peer, port}
+	t := tuple{a.ep.root, peer, port}
 	if s.tuples[t] != nil {
 		return false
 	}
@@ -91,7 +91,7 @@ func (s *Stack) fileAddrs(a *Assoc) {
 	_, port := a.a.Ports()
 	s.tuplesMu.Lock()
 	for _, addr := range a.a.PeerAddrs(addrs[:0]) {
-		t := tuple{a.ep, addr, port}
+		t := tuple{a.ep.root, addr, port}
 		if s.tuples[t] == nil {
 			s.fileLocked(a, t)
 		}

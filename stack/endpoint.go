@@ -20,11 +20,14 @@ type Endpoint struct {
 	stack *Stack
 	port  uint16
 	cfg   sideeffects.Settings
+	root  *Endpoint // whose name associations are filed under: see portTable.bind
 
 	mu      sync.Mutex
 	backlog int // 0: not listening
 	queue   []*Assoc
 	closed  bool
+	served  bool // has listened
+	inbound int  // associations that peers set up
 	refs    int // associations, and 1 while open
 	onReady func()
 }
@@ -58,6 +61,7 @@ func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoin
 		}
 	}
 	ep := &Endpoint{stack: s, cfg: sideeffects.Settings{Config: cfg, Local: local}, refs: 1}
+	ep.root = ep
 	if err := s.ports.bind(ep, port); err != nil {
 		return nil, err
 	}
@@ -69,6 +73,7 @@ func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoin
 func (ep *Endpoint) Listen(backlog int, ready func()) {
 	ep.mu.Lock()
 	if !ep.closed {
+		ep.served = true
 		ep.backlog = max(backlog, 1)
 		ep.onReady = ready
 	}
@@ -95,8 +100,8 @@ func (ep *Endpoint) Port() uint16 { return ep.port }
 // Local returns the addresses that the endpoint is bound to, none for all.
 func (ep *Endpoint) Local() []netip.Addr { return slices.Clone(ep.cfg.Local) }
 
-// Close stops listening and aborts what nobody accepted. The port is free
-// again when the last association on it is gone.
+// Close stops listening and aborts what nobody accepted. The port stays with
+// the associations on it, but another endpoint can be opened there to listen.
 func (ep *Endpoint) Close() error {
 	ep.mu.Lock()
 	if ep.closed {
@@ -110,6 +115,7 @@ func (ep *Endpoint) Close() error {
 	ep.mu.Unlock()
 	for _, a := range queue {
 		a.Abort(nil)
+		a.Discard()
 	}
 	ep.unref()
 	return nil
@@ -124,7 +130,30 @@ func (ep *Endpoint) listening() bool {
 func (ep *Endpoint) facts() sideeffects.Endpoint {
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
-	return sideeffects.Endpoint{Cfg: ep.cfg, Listening: ep.backlog > 0, BacklogFull: len(ep.queue) >= ep.backlog}
+	return sideeffects.Endpoint{Cfg: ep.cfg, Listening: ep.backlog > 0, BacklogFull: ep.full()}
+}
+
+// full reports whether no further association is taken from peers; with mu.
+func (ep *Endpoint) full() bool {
+	if len(ep.queue) >= ep.backlog || ep.stack.inbound.Load() >= int64(ep.stack.opts.MaxAssociations) {
+		return true
+	}
+	m := ep.cfg.Config.MaxAssociations
+	return m > 0 && ep.inbound >= m
+}
+
+// lost tells that an association which a peer set up is gone.
+func (ep *Endpoint) lost() {
+	ep.mu.Lock()
+	ep.inbound--
+	ep.mu.Unlock()
+}
+
+// lingers reports whether only associations keep the port of what listened.
+func (ep *Endpoint) lingers() bool {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	return ep.closed && ep.served
 }
 
 // arrived queues a new association for Accept; false if the endpoint does not
@@ -149,6 +178,19 @@ func (ep *Endpoint) ref() bool {
 		return false
 	}
 	ep.refs++
+	return true
+}
+
+// refInbound is ref for an association that a peer sets up.
+func (ep *Endpoint) refInbound() bool {
+	ep.mu.Lock()
+	defer ep.mu.Unlock()
+	if ep.refs == 0 {
+		return false
+	}
+	ep.refs++
+	ep.inbound++
+	ep.stack.inbound.Add(1)
 	return true
 }
 
@@ -224,12 +266,15 @@ func (ep *Endpoint) Associate(peers []netip.Addr, port, encapPort uint16, cfg *t
 // Create implements sideeffects.Host: a COOKIE ECHO makes an association.
 func (sh *shard) Create(c *sideeffects.Cookie) *sideeffects.Association {
 	ep := sh.creating
-	if ep == nil || !ep.ref() {
+	if ep == nil || !ep.refInbound() {
 		return nil
 	}
 	a := newAssoc(sh, ep)
+	a.inbound = true
 	sh.x.Prepare(&a.a, ep.cfg, sh.stack.nextID.Add(1), c.LocalPort, c.PeerPort)
 	if !sh.stack.fileFirst(a, c.PeerAddr, c.PeerPort) {
+		sh.stack.inbound.Add(-1)
+		ep.lost()
 		ep.unref()
 		return nil
 	}

@@ -32,15 +32,23 @@ const (
 	ephemeralCount = 65536 - ephemeralFirst
 )
 
-// bind gives ep a port.
+// bind gives ep a port. One that an endpoint which listened has left to its
+// associations can be had again, as with SO_REUSEADDR on Linux: a server that is
+// closed and opened anew need not wait for them. Both then are one endpoint in
+// the eyes of peers, which have at most one association with it, so that they
+// are filed under one name (R-1.3-02, R-1.3-03).
 func (t *portTable) bind(ep *Endpoint, port uint16) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if port != 0 {
 		for _, e := range t.by[port] {
-			if overlap(e.cfg.Local, ep.cfg.Local) {
+			if !overlap(e.cfg.Local, ep.cfg.Local) {
+				continue
+			}
+			if !e.lingers() || ep.root != ep && ep.root != e.root {
 				return fmt.Errorf("sctp: port %d: %w", port, syscall.EADDRINUSE)
 			}
+			ep.root = e.root
 		}
 		if len(t.by[port]) == 0 {
 			if err := t.reserve(port); err != nil {
@@ -124,11 +132,12 @@ func (t *portTable) unbind(ep *Endpoint) {
 	}
 }
 
-// find returns the endpoint that has a local address and port.
+// find returns the endpoint that has a local address and port; the newest, if
+// others have left it to their associations.
 func (t *portTable) find(addr netip.Addr, port uint16) *Endpoint {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	for _, e := range t.by[port] {
+	for _, e := range slices.Backward(t.by[port]) {
 		if len(e.cfg.Local) == 0 || slices.Contains(e.cfg.Local, addr) {
 			return e
 		}

@@ -185,6 +185,7 @@ func (b *rxRun) slow() {
 		sh.created = nil
 		if a.State() != tcb.Closed && !ep.arrived(a) {
 			sh.x.Abort(&a.a, nil, b.now)
+			a.drop(b.now) // DATA may have come with the COOKIE ECHO
 		}
 		sh.settle(a)
 	}

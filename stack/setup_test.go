@@ -821,13 +821,18 @@ func TestPorts(t *testing.T) {
 	if a == nil || b == nil || one.Accept() != nil || two.Accept() != nil {
 		t.Fatal("not one for each")
 	}
-	// Closing gives the port back when the last association is gone.
-	if err := one.Close(); err != nil {
+	// An endpoint that never listened keeps its port as long as its
+	// association lives.
+	d := r.peer()
+	d.port = 6002
+	d.ep = r.open(nil, 5004)
+	d.dialUp()
+	if err := d.ep.Close(); err != nil {
 		t.Fatal(err)
 	}
-	inUse([]netip.Addr{hereA}, 5003)
-	p.send(chunk.AppendAbort(nil, false, nil))
-	r.open([]netip.Addr{hereA}, 5003)
+	inUse(nil, 5004)
+	d.send(chunk.AppendAbort(nil, false, nil))
+	r.open(nil, 5004)
 
 	if _, err := r.s.Open([]netip.Addr{netip.MustParseAddr("192.0.2.1")}, 0, &r.cfg); !errors.Is(err, syscall.EADDRNOTAVAIL) {
 		t.Errorf("%v, want EADDRNOTAVAIL", err)
@@ -845,6 +850,56 @@ func TestPorts(t *testing.T) {
 		}
 		eps[p] = true
 	}
+}
+
+// TestListenAgain: a port on which an endpoint listened can be listened on again
+// although its associations live, as Linux allows with SO_REUSEADDR. For a peer
+// it stays one endpoint.
+func TestListenAgain(t *testing.T) {
+	r := newRig(t)
+	p := r.peer().connect()
+	old := p.a
+	if err := r.ep.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.ep = r.open([]netip.Addr{hereA}, 5000)
+	r.ep.Listen(8, nil)
+	if _, err := r.s.Open(nil, 5000, &r.cfg); !errors.Is(err, syscall.EADDRINUSE) { // R-1.3-02
+		t.Errorf("two that listen: %v, want EADDRINUSE", err)
+	}
+
+	// The old association goes on,
+	p.send(p.data("still here"))
+	r.expect("SACK")
+	if got := p.received(); len(got) != 1 {
+		t.Errorf("received %q", got)
+	}
+	// there can be no second one with its peer,
+	if _, err := r.ep.Associate([]netip.Addr{there}, 6000, 0, nil, nil); !errors.Is(err, syscall.EISCONN) { // R-1.3-03
+		t.Errorf("a second association: %v, want EISCONN", err)
+	}
+	// its peer's restart is its own,
+	p.tag = 0xABCD0002
+	p.sendTag(0, p.init())
+	p.takeInitAck()
+	p.send(p.echo())
+	r.expect("COOKIE ACK")
+	if r.ep.Accept() != nil || old.Status().State != tcb.Established {
+		t.Error("the restart made another association")
+	}
+	// and others come to the new one.
+	q := r.peer()
+	q.port, q.tag = 6001, 0xABCD0003
+	q.connect()
+	if q.a == old {
+		t.Error("the new peer got the old association")
+	}
+
+	r.ep.Close()
+	p.send(chunk.AppendAbort(nil, false, nil))
+	q.send(chunk.AppendAbort(nil, false, nil))
+	r.gone()
+	r.open(nil, 5000)
 }
 
 // TestSpread: a server's associations run in all shards, or one processor would

@@ -9,6 +9,7 @@ import (
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/stack/decision"
+	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -37,6 +38,9 @@ type shard struct {
 	sender sender
 	owing  []*Assoc // a SACK, at the end of the batch
 
+	budget  *ulpqueue.Budget // receive memory; nil: no limit
+	pending []*Assoc         // hold data that is not ready to be read
+
 	creating *Endpoint // takes the association that a COOKIE ECHO creates
 	created  *Assoc
 
@@ -51,6 +55,10 @@ func newShard(s *Stack, i int) *shard {
 			d.Panic = fmt.Sprintf("%v\n\n%s", panicked, debug.Stack())
 			sh.dumps = append(sh.dumps, d)
 		}
+	}
+	if s.relief.total != nil {
+		sh.budget = ulpqueue.NewBudget(s.relief.total)
+		sh.x.Budget = sh.budget
 	}
 	sh.timer = s.clock.NewTimer()
 	sh.sender.wake = make(chan struct{}, 1)
@@ -82,6 +90,9 @@ func (sh *shard) settle(a *Assoc) {
 			sh.ringFull++
 		}
 	}
+	if sh.budget != nil {
+		sh.notePending(a)
+	}
 	if a.a.Wakes != 0 && !a.waking {
 		a.waking = true
 		sh.wakes = append(sh.wakes, a)
@@ -100,6 +111,10 @@ func (sh *shard) forget(a *Assoc) {
 	sh.heap.remove(a)
 	sh.stack.unfile(a)
 	sh.left = append(sh.left, a.ep)
+	if a.inbound {
+		sh.stack.inbound.Add(-1)
+		a.ep.lost()
+	}
 }
 
 // release unlocks the shard, sends what it has to send and tells whom it has
@@ -117,6 +132,7 @@ type told struct {
 	few   [16]*Assoc
 	more  []*Assoc
 	ended bool
+	short bool // of receive memory
 	left  []*Endpoint
 	dumps []decision.Dump
 }
@@ -140,6 +156,7 @@ func (sh *shard) unlock() (t told) {
 	sh.wakes = sh.wakes[:0]
 	t.left, sh.left = sh.left, nil
 	t.dumps, sh.dumps = sh.dumps, nil
+	t.short = sh.budget != nil && sh.budget.Short()
 	sh.mu.Unlock()
 	return t
 }
@@ -160,6 +177,9 @@ func (t *told) tell(sh *shard) {
 	}
 	for _, a := range t.more {
 		a.wake()
+	}
+	if t.short {
+		sh.stack.relieve()
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/transport"
 )
@@ -41,7 +42,20 @@ type Options struct {
 	// OutOfBlueRate bounds the answers to out-of-the-blue packets per second;
 	// 0 means 1000.
 	OutOfBlueRate int
+	// RecvMemory bounds the receive memory of all associations together, in
+	// bytes; 0 means DefaultRecvMemory, below 0 no limit. Beyond it each
+	// association may hold 8 KiB, or one packet.
+	RecvMemory int
+	// MaxAssociations is how many associations peers may have set up at a
+	// time; 0 means DefaultMaxAssociations.
+	MaxAssociations int
 }
+
+// Defaults of Options.
+const (
+	DefaultOutOfBlueRate   = 1000
+	DefaultMaxAssociations = 1 << 20
+)
 
 // Stack is an SCTP host.
 type Stack struct {
@@ -61,6 +75,8 @@ type Stack struct {
 	nextID    atomic.Uint32
 	blue      bucket
 	counters  counters
+	inbound   atomic.Int64 // associations that peers set up
+	relief    relief
 	linkErr   atomic.Pointer[linkError]
 
 	started bool
@@ -94,7 +110,13 @@ func New(w World, o Options) (*Stack, error) {
 		return nil, fmt.Errorf("sctp: %d shards: want 1 to 256", o.Shards)
 	}
 	if o.OutOfBlueRate == 0 {
-		o.OutOfBlueRate = 1000
+		o.OutOfBlueRate = DefaultOutOfBlueRate
+	}
+	if o.RecvMemory == 0 {
+		o.RecvMemory = DefaultRecvMemory
+	}
+	if o.MaxAssociations == 0 {
+		o.MaxAssociations = DefaultMaxAssociations
 	}
 	s := &Stack{
 		clock: w.Clock, entropy: w.Entropy, opts: o,
@@ -103,6 +125,9 @@ func New(w World, o Options) (*Stack, error) {
 		closing: make(chan struct{}),
 	}
 	s.blue.rate = o.OutOfBlueRate
+	if o.RecvMemory > 0 {
+		s.relief.total = ulpqueue.NewTotal(o.RecvMemory, o.Shards)
+	}
 	for _, l := range w.Links {
 		s.links = append(s.links, &link{Link: l})
 	}
@@ -231,6 +256,7 @@ type Stats struct {
 	Contained      uint64 // panics that cost one association
 	Associations   int
 	Buffers        int    // for user data, in use
+	RecvMemory     int    // bytes held for readers, overhead included; 0 without a limit
 	RingFull       uint64 // times a packet had to wait for room to send
 	PurityChecking bool
 }
@@ -251,6 +277,9 @@ func (s *Stack) Stats() Stats {
 		st.Contained += sh.x.Contained
 		st.Associations += len(sh.byTag)
 		st.RingFull += sh.ringFull
+		if sh.budget != nil {
+			st.RecvMemory += sh.budget.Used()
+		}
 		sh.x.FlushCache()
 		sh.mu.Unlock()
 	}

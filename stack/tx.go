@@ -74,8 +74,9 @@ func (r *txRing) flush(sh *shard) {
 		return
 	}
 	r.mu.Lock()
-	sh.send()
+	failed := sh.send()
 	r.mu.Unlock()
+	sh.tooBig(failed)
 	sh.drain() // for those who found the lock taken
 }
 
@@ -90,8 +91,9 @@ func (sh *shard) drain() {
 			if !r.mu.TryLock() {
 				return
 			}
-			sh.send()
+			failed := sh.send()
 			r.mu.Unlock()
+			sh.tooBig(failed)
 		}
 		if sh.anyBlocked.Load() {
 			sh.mu.Lock()
@@ -102,13 +104,14 @@ func (sh *shard) drain() {
 	}
 }
 
-// send writes runs of packets that leave by the same link.
-func (sh *shard) send() {
+// send writes runs of packets that leave by the same link, and returns those
+// that were too large.
+func (sh *shard) send() (failed []tooBig) {
 	r := &sh.ring
 	for {
 		t, h := r.tail.Load(), r.head.Load()
 		if t == h {
-			return
+			return failed
 		}
 		i := t % ringSize
 		l := r.meta[i].link
@@ -123,7 +126,6 @@ func (sh *shard) send() {
 		if err == nil {
 			sh.stack.counters.out.Add(uint64(n))
 		}
-		var failed []tooBig
 		for j := i; j < i+n; j++ {
 			if r.slots[j].Err != nil {
 				sh.stack.counters.sendErr.Add(1)
@@ -134,9 +136,6 @@ func (sh *shard) send() {
 			r.meta[j].a = nil
 		}
 		r.tail.Store(t + n)
-		if failed != nil {
-			sh.tooBig(failed)
-		}
 	}
 }
 
@@ -149,6 +148,9 @@ type tooBig struct {
 
 // tooBig tells associations that a packet exceeded what the host takes.
 func (sh *shard) tooBig(failed []tooBig) {
+	if len(failed) == 0 {
+		return
+	}
 	now := sh.stack.clock.Now()
 	for _, f := range failed {
 		r, err := sh.stack.links[f.link].Route(f.dst)
@@ -164,8 +166,8 @@ func (sh *shard) tooBig(failed []tooBig) {
 		sh.current = f.a
 		sh.x.TooBig(&f.a.a, f.dst, mtu, now)
 		sh.settle(f.a)
-		sh.arm()
-		sh.mu.Unlock()
+		t := sh.unlock()
+		t.tell(sh)
 	}
 }
 

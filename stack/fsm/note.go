@@ -32,6 +32,7 @@ const (
 	NotePathChange                  // A: path, B: PathEvent
 	NoteRemoteError                 // B: cause code, Span: the cause
 	NoteShutdown                    // the peer closes: no more messages are taken
+	NoteSendFailed                  // a message was not delivered; the executor's own
 )
 
 // AssocChange says how an association changed (RFC 6458 section 6.1.1, with

@@ -43,6 +43,7 @@ type Association struct {
 
 	timers [tcb.NumTimers]mono.Time
 	hb     []mono.Time // heartbeat timers, by PathID
+	hbSent []mono.Time // when the last HEARTBEAT left, by PathID
 	// nextProbe is when the next unconfirmed path may be probed (HB.Max.Burst).
 	nextProbe mono.Time
 	sackedTo  tcb.PathID // where the last SACK went
@@ -143,6 +144,7 @@ func (a *Association) addPath(to Addressing, r Route, s tcb.PathState) tcb.PathI
 	a.dests = append(a.dests, dest{to: to})
 	a.tcb.Paths = append(a.tcb.Paths, tcb.PathCtl{State: s})
 	a.hb = append(a.hb, 0)
+	a.hbSent = append(a.hbSent, 0)
 	a.data.AddPath(to, r.MTU, r.Overhead)
 	a.syncPaths()
 	return tcb.PathID(len(a.dests) - 1)
@@ -217,8 +219,8 @@ type DataPlane interface {
 	Consumed(n int) bool
 	Empty() bool // nothing queued or in flight
 	SetDraining(on bool)
-	Trim()  // give memory back that is kept for speed
-	Close() // drop what cannot be sent or completed any more
+	Trim()                       // give memory back that is kept for speed
+	Close(cause chunk.CauseCode) // drop what cannot be sent or completed any more
 
 	// For flush: which path has data to send, what goes into its packet, and
 	// the SACK.

@@ -216,7 +216,11 @@ func (x *Executor) decodeHeartbeat(c chunk.Chunk) {
 	x.ev.HB = fsm.HeartbeatFacts{
 		Valid: true,
 		Path:  tcb.PathID(be.Uint32(b[4:])),
-		RTT:   x.now.Sub(mono.Time(be.Uint64(b[8:]))),
 		Nonce: be.Uint64(b[16:]),
+	}
+	// The time of sending that comes back is the peer's word. The nonce says
+	// which HEARTBEAT is answered, and that one's time is known here.
+	if p := x.ev.HB.Path; x.live() && int(p) < len(x.a.hbSent) {
+		x.ev.HB.RTT = x.now.Sub(x.a.hbSent[p])
 	}
 }

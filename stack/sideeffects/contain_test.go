@@ -75,14 +75,14 @@ func TestContain(t *testing.T) {
 type breaking struct{ *Plane }
 
 func (breaking) Ingest([]byte, tcb.PathID, mono.Time) pipes.Outcome { panic("planted") }
-func (breaking) Close()                                             { panic("planted too") }
+func (breaking) Close(chunk.CauseCode)                              { panic("planted too") }
 
 // TestContainTwice: where tidying up fails as well, the association is still
 // gone and its user told.
 func TestContainTwice(t *testing.T) {
 	w := newWorld(t)
 	a := new(Association)
-	a.UseDataPlane(breaking{newPlane(&w.cfg, w.x.Pools, w.x.cache)})
+	a.UseDataPlane(breaking{newPlane(&w.cfg, w.x.Pools, w.x.cache, nil)})
 	w.x.Prepare(a, w.settings(), 2, 5000, 6000)
 	w.x.AddPeer(a, peerA, 0)
 	w.x.Associate(a, w.now)
@@ -165,7 +165,7 @@ func (unready) StartSend(chunk.TSN, uint16, uint32) { panic("planted") }
 func TestContainHalfway(t *testing.T) {
 	w := newWorld(t)
 	a := new(Association)
-	a.UseDataPlane(unready{newPlane(&w.cfg, w.x.Pools, w.x.cache)})
+	a.UseDataPlane(unready{newPlane(&w.cfg, w.x.Pools, w.x.cache, nil)})
 	w.x.Prepare(a, w.settings(), 2, 5000, 6000)
 	w.x.AddPeer(a, peerA, 0)
 	if r := w.x.Associate(a, w.now); r != fsm.ResultFailed {

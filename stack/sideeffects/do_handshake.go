@@ -22,7 +22,7 @@ func (x *Executor) Prepare(a *Association, s Settings, id uint32, localPort, pee
 		if x.cache == nil {
 			x.cache = ulpqueue.NewCache(x.Pools.Seg, x.Pools.Nodes)
 		}
-		a.data = newPlane(s.Config, x.Pools, x.cache)
+		a.data = newPlane(s.Config, x.Pools, x.cache, x.Budget)
 	}
 }
 
@@ -74,6 +74,7 @@ func (x *Executor) adoptInit() {
 	a.cookie = append(a.cookie[:0], in.Cookie.Of(c)...)
 	x.addListed(in.Addrs[:in.NAddrs])
 	x.addSource()
+	a.Wakes |= WakeReadable // messages for streams that do not exist may come back
 	a.data.StartSend(t.LocalTSN, t.OutStreams, t.PeerRwnd)
 	a.data.StartRecv(t.PeerTSN, t.InStreams)
 }
@@ -166,7 +167,7 @@ func (x *Executor) adoptCookie() {
 		t.TiePeer = x.tie()
 	}
 	x.addListed(ck.Addrs[:ck.NAddrs])
-	a.Wakes |= WakeWritable // messages may be dropped that nobody will acknowledge
+	a.Wakes |= WakeWritable | WakeReadable // messages may be dropped that nobody will acknowledge
 	a.data.StartSend(t.LocalTSN, t.OutStreams, t.PeerRwnd)
 	a.data.StartRecv(t.PeerTSN, t.InStreams)
 }

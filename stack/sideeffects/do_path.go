@@ -56,6 +56,7 @@ func (x *Executor) heartbeat(c *fsm.Command) {
 	pc := &x.a.tcb.Paths[p]
 	pc.HBOut = true
 	pc.Nonce = uint64(c.A)<<32 | uint64(c.B)
+	x.a.hbSent[p] = x.now
 	if pc.State == tcb.PathUnconfirmed {
 		x.a.nextProbe = x.now.Add(x.probeGap())
 	}

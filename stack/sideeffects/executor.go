@@ -19,9 +19,10 @@ import (
 
 // Executor runs the associations of one shard, one event at a time.
 type Executor struct {
-	Host  Host
-	Pools *Pools
-	Stats [fsm.NumStats]uint64
+	Host   Host
+	Pools  *Pools
+	Budget *ulpqueue.Budget // receive memory that associations share; nil: unbounded
+	Stats  [fsm.NumStats]uint64
 	// Contained counts the panics that cost one association instead of all.
 	Contained uint64
 
@@ -194,9 +195,6 @@ func (x *Executor) SetPrimary(a *Association, addr netip.Addr, now mono.Time) fs
 
 // Consumed tells that the user has read n bytes; the window may open.
 func (x *Executor) Consumed(a *Association, n int, now mono.Time) {
-	if a.tcb.State == tcb.Closed {
-		return
-	}
 	if a.data.Consumed(n) && a.tcb.State >= tcb.Established && a.tcb.State <= tcb.ShutdownSent {
 		x.begin(a, nil, now)
 		defer x.contain()
@@ -496,6 +494,9 @@ func (x *Executor) bury() {
 	a := x.a
 	x.stopTimers()
 	a.tcb.State = tcb.Closed
+	if pl, ok := a.data.(*Plane); ok {
+		pl.Up.LeaveBudget()
+	}
 	if !a.End.Ended {
 		a.End = End{Ended: true, Change: fsm.CommLost, Cause: chunk.CauseOutOfResource}
 	}

@@ -158,7 +158,7 @@ func (x *Executor) deleteTCB(change fsm.AssocChange, cause chunk.CauseCode) {
 	case fsm.EvProtoUnreach:
 		a.End.ByPeer = true // as good as an ABORT (RFC 9260 section 10 ICMP8)
 	}
-	a.data.Close()
+	a.data.Close(cause)
 	if change != fsm.Gone {
 		a.data.Notify(Note{Kind: fsm.NoteAssocChange, A: uint32(change), B: uint32(cause)})
 	}

@@ -26,13 +26,17 @@ type Plane struct {
 	receiving bool
 	closed    bool
 	immediate bool // the packet in hand asks for a SACK at once
+	reporting bool // messages that fail come back in notifications
 }
 
-func newPlane(cfg *tcb.Config, pools *Pools, cache *ulpqueue.Cache) *Plane {
+func newPlane(cfg *tcb.Config, pools *Pools, cache *ulpqueue.Cache, budget *ulpqueue.Budget) *Plane {
 	pl := &Plane{cfg: cfg, pools: pools}
 	pl.Paths.Active, pl.Paths.Retran = tcb.NoPath, tcb.NoPath
 	pl.Up.Init(cfg, pools.Seg, pools.Nodes, cfg.MaxInStreams)
 	pl.Up.UseCache(cache)
+	if budget != nil {
+		pl.Up.UseBudget(budget)
+	}
 	return pl
 }
 
@@ -120,7 +124,7 @@ func (pl *Plane) StartSend(tsn chunk.TSN, streams uint16, rwnd uint32) {
 	pl.Out.SetStreams(int(streams))
 	// The peer takes fewer streams than the user wrote to: what it would refuse
 	// (RFC 9260 section 5.1.1) is not sent.
-	pl.Out.PurgeStreams(func(*outqueue.Message, bool) {})
+	pl.Out.PurgeStreams(pl.failed(chunk.CauseInvalidStream))
 }
 
 // StartRecv implements DataPlane.
@@ -281,7 +285,13 @@ func (pl *Plane) Push(m outqueue.Message, now mono.Time) bool { return pl.Out.Pu
 
 // Notify implements DataPlane.
 func (pl *Plane) Notify(n Note) {
-	v := ulpqueue.Notification{Kind: uint8(n.Kind), A: n.A, B: n.B, Vital: n.Kind == fsm.NoteAssocChange}
+	v := ulpqueue.Notification{Kind: uint8(n.Kind), A: n.A, B: n.B}
+	switch {
+	case pl.closed:
+		v.Rank = ulpqueue.Final
+	case n.Kind == fsm.NoteAssocChange:
+		v.Rank = ulpqueue.Vital
+	}
 	if len(n.Info) > 0 {
 		v.Bytes = pl.pools.Seg.Get(len(n.Info))
 		copy(v.Bytes.B, n.Info)
@@ -291,6 +301,11 @@ func (pl *Plane) Notify(n Note) {
 
 // Consumed implements DataPlane.
 func (pl *Plane) Consumed(n int) bool { return pl.Up.Consumed(n) && !pl.closed && pl.receiving }
+
+// Reclaim takes back data that is not ready to be read, from the highest TSN
+// down, until no more than keep bytes of memory are in it; it returns what came
+// free.
+func (pl *Plane) Reclaim(keep int) int { return pl.Up.Reclaim(keep, pl.In.Renege) }
 
 // Empty implements DataPlane.
 func (pl *Plane) Empty() bool { return !pl.sending || pl.Out.Empty() }
@@ -303,10 +318,10 @@ func (pl *Plane) SetDraining(on bool) {
 }
 
 // Close implements DataPlane.
-func (pl *Plane) Close() {
+func (pl *Plane) Close(cause chunk.CauseCode) {
 	pl.closed = true
 	if pl.sending {
-		pl.Out.Purge(func(*outqueue.Message, bool) {})
+		pl.Out.Purge(pl.failed(cause))
 	}
 	pl.Up.Abort()
 	for i := range pl.Paths.P {

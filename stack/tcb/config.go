@@ -42,6 +42,10 @@ type Config struct {
 	MinPathMTU    int // below this a reported path MTU is not believed
 	InitialBurst  int // initial cwnd in packets; 0 means RFC 9260 section 7.2.1
 	ShutdownGuard mono.Duration
+
+	// MaxAssociations is how many associations of an endpoint peers may have
+	// set up at a time; 0 means as many as the stack takes.
+	MaxAssociations int
 }
 
 // Defaults of RFC 9260 section 16 and, where it is silent, of Linux.

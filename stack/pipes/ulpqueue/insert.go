@@ -57,7 +57,7 @@ func (q *Queue) message(d *chunk.Data) *Message {
 	m.Stream, m.SSN, m.PPID = d.Stream, d.SSN, d.PPID
 	m.TSN, m.last = d.TSN, d.TSN
 	m.mem = messageOverhead
-	q.mem += messageOverhead
+	q.account(messageOverhead)
 	q.usual.message()
 	q.addData(m, d)
 	return m
@@ -168,8 +168,9 @@ func (q *Queue) settle(m *Message, i int, t chunk.TSN) Result {
 }
 
 // CumTSNAdvanced tells the cumulative TSN after a packet with DATA. It returns
-// Violation if a message turns out to lack an end or a beginning although
-// every TSN up to there has arrived, and Delivered if a partial delivery began.
+// Violation if a message turns out to lack an end, a beginning or the message
+// before it in its stream although every TSN up to there has arrived, and
+// Delivered if a partial delivery began.
 func (q *Queue) CumTSNAdvanced(cum chunk.TSN) Result {
 	// What ends at or below the cumulative TSN of the last time is known to
 	// be whole.
@@ -190,12 +191,18 @@ func (q *Queue) CumTSNAdvanced(cum chunk.TSN) Result {
 		if !m.begun || !m.ended && m.last.Less(cum) {
 			return Violation
 		}
+		if m.ended && m != q.pd {
+			// It is whole, and everything before it has arrived, but the SSN
+			// whose turn it is has not: the peer left it out, and nothing
+			// would ever move what waits for it.
+			return Violation
+		}
 	}
 	return q.startPartial()
 }
 
 // freeHusk frees a message whose user data has moved to another one.
 func (q *Queue) freeHusk(m *Message) {
-	q.mem -= m.mem
+	q.account(-m.mem)
 	FreeMessage(q.pool, q.nodes, m)
 }

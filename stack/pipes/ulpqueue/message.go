@@ -20,6 +20,16 @@ const (
 // stream, B the SSN, C is 1 if it was unordered.
 const NotePartialAborted uint8 = 0xFF
 
+// Rank says how much a notification matters when many wait.
+type Rank uint8
+
+// Ranks.
+const (
+	Usual Rank = iota // dropped when many wait
+	Vital             // dropped when many of them wait, which takes a peer that restarts again and again
+	Final             // never dropped: what is reported is bounded otherwise
+)
+
 // A Notification tells the application about something other than data. What
 // the fields mean depends on Kind, which except for NotePartialAborted is the
 // caller's to define.
@@ -27,7 +37,7 @@ type Notification struct {
 	Kind    uint8
 	Path    tcb.PathID
 	Cause   uint16
-	Vital   bool // kept however many notifications wait
+	Rank    Rank
 	A, B, C uint32
 	Bytes   *seg.Buf // optional; FreeMessage frees it
 }

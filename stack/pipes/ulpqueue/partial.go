@@ -40,7 +40,7 @@ func (q *Queue) deliverPiece(m *Message, t chunk.TSN) {
 		p.Unordered = m.Unordered
 		p.Stream, p.SSN, p.PPID, p.TSN, p.CumTSN = m.Stream, m.SSN, m.PPID, t, q.cum
 		p.mem = messageOverhead
-		q.mem += messageOverhead
+		q.account(messageOverhead)
 		p.addChain(m)
 		q.ready.Push(p)
 		q.piece = p

@@ -213,7 +213,7 @@ func TestAbort(t *testing.T) {
 	}
 	r.q.Detach(&r.list, 1<<30)
 	m, n := r.list.Pop(), r.list.Pop()
-	if m.EOR || n.Note != (Notification{Kind: NotePartialAborted, Vital: true, A: 4}) {
+	if m.EOR || n.Note != (Notification{Kind: NotePartialAborted, Rank: Final, A: 4}) {
 		t.Errorf("%+v", n.Note)
 	}
 	r.q.Consumed(m.Len)

@@ -6,8 +6,12 @@ import (
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
-// maxNotes bounds the notifications that wait without being vital.
-const maxNotes = 256
+// maxNotes bounds the notifications that wait without being vital, and
+// maxVital those that are.
+const (
+	maxNotes = 256
+	maxVital = 256
+)
 
 // A Queue is one association's way from accepted DATA chunks to the
 // application. Its zero value is not usable: see Init.
@@ -25,7 +29,8 @@ type Queue struct {
 	bySSN sorted
 
 	ready List
-	notes int // notifications in ready
+	notes int // notifications in ready that are not vital,
+	vital int // and those that are
 
 	// pd is the message in partial delivery. It stays in byTSN until its end
 	// is there, and all other data waits. piece is the last piece of it in
@@ -37,6 +42,8 @@ type Queue struct {
 	inStreams uint16
 	cum       chunk.TSN
 	cumKnown  bool
+
+	budget *Budget // what mem is counted in, too; nil: nothing is shared
 
 	limit   int // memory that may be held
 	credit  int // user data that is granted to the peer
@@ -114,19 +121,23 @@ func (q *Queue) Held() int { return q.mem }
 func (q *Queue) Pending() bool { return q.byTSN.n > 0 }
 
 // Notify puts a notification behind everything that is ready. It returns
-// false, and frees the notification's bytes, if too many wait already and
-// this one is not vital.
+// false, and frees the notification's bytes, if too many wait already: a
+// reader who comes late finds the first ones, and how it ended.
 func (q *Queue) Notify(n Notification) bool {
-	if q.notes >= maxNotes && !n.Vital {
+	count, limit := &q.notes, maxNotes
+	if n.Rank >= Vital {
+		count, limit = &q.vital, maxVital
+	}
+	if *count >= limit && n.Rank < Final {
 		if n.Bytes != nil {
 			q.pool.PutChain(n.Bytes)
 		}
 		return false
 	}
+	*count++
 	m := q.getMessage()
 	m.Kind, m.EOR, m.Note = KindNotification, true, n
 	q.ready.Push(m)
-	q.notes++
 	return true
 }
 
@@ -144,7 +155,11 @@ func (q *Queue) Detach(dst *List, maxBytes int) int {
 			q.piece = nil
 		}
 		if m.Kind == KindNotification {
-			q.notes--
+			if m.Note.Rank >= Vital {
+				q.vital--
+			} else {
+				q.notes--
+			}
 		}
 		q.outPayload += m.Len
 		q.outMem += m.mem
@@ -158,7 +173,7 @@ func (q *Queue) Detach(dst *List, maxBytes int) int {
 // seen pieces of will have no end.
 func (q *Queue) Abort() {
 	if m := q.pd; m != nil {
-		n := Notification{Kind: NotePartialAborted, Vital: true, A: uint32(m.Stream), B: uint32(m.SSN)}
+		n := Notification{Kind: NotePartialAborted, Rank: Final, A: uint32(m.Stream), B: uint32(m.SSN)}
 		if m.Unordered {
 			n.C = 1
 		}
@@ -192,7 +207,7 @@ func (q *Queue) Purge() {
 	for m := q.ready.Pop(); m != nil; m = q.ready.Pop() {
 		q.drop(m)
 	}
-	q.notes = 0
+	q.notes, q.vital = 0, 0
 	q.streams = streams{}
 }
 

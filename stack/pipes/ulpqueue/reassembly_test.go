@@ -154,8 +154,13 @@ func TestOrphans(t *testing.T) {
 		{"all well", []op{
 			{data(1, 1, 0, "B", "x"), 1, false}, {data(4, 1, 1, "B", "y"), 1, false},
 			{data(3, 1, 0, "E", "x"), 1, false}, {data(2, 1, 0, "", "x"), 4, false},
-			{data(7, 1, 7, "BE", "z"), 4, false}, {data(8, 1, 8, "BE", "z"), 4, false},
+			{data(7, 1, 2, "BE", "z"), 4, false}, {data(8, 1, 3, "BE", "z"), 4, false},
 			{data(5, 1, 1, "", "x"), 5, false}, {data(6, 1, 1, "E", "x"), 8, false}}},
+		{"an SSN left out", []op{
+			{data(1, 1, 0, "BE", "x"), 1, false}, {data(2, 1, 2, "BE", "y"), 2, true}}},
+		{"an SSN left out, behind a gap", []op{
+			{data(3, 1, 2, "BE", "z"), 0, false}, {data(1, 1, 0, "BE", "x"), 1, false},
+			{data(2, 2, 0, "BE", "y"), 3, true}}},
 		{"a stream that was not for us swallowed the end", []op{
 			{data(1, 1, 0, "B", "x"), 1, false}, {data(2, 100, 0, "E", "y"), 2, true}}},
 	} {
@@ -306,7 +311,7 @@ func TestNotifications(t *testing.T) {
 			kept++
 		}
 	}
-	if kept != maxNotes || !r.q.Notify(Notification{Kind: 9, Vital: true}) {
+	if kept != maxNotes || !r.q.Notify(Notification{Kind: 9, Rank: Vital}) {
 		t.Errorf("%d kept", kept)
 	}
 	if r.q.CurrentWindow() != uint32(r.q.grant()) || r.q.mem != 0 {

@@ -16,23 +16,33 @@ func (q *Queue) RenegeFor(n int, from chunk.TSN, dropped func(chunk.TSN)) bool {
 		if m == q.pd || !from.Less(m.TSN) {
 			return false
 		}
-		q.unwait(m)
-		keep, bytes, mem := q.keepFor(m, q.mem+need(n)-q.limit)
-		first := m.TSN + chunk.TSN(keep)
-		for t := m.last; first.LessEq(t); t-- {
-			dropped(t)
-		}
-		if keep == 0 {
-			q.byTSN.remove(i, 1)
-			q.drop(m)
-			continue
-		}
-		q.cut(m, keep)
-		m.last, m.ended = first-1, false
-		q.release(m.Len-bytes, m.mem-mem)
-		m.Len, m.mem = bytes, mem
+		q.revokeHighest(q.lack(n), dropped)
 	}
 	return true
+}
+
+// revokeHighest drops of the message with the highest TSN as many fragments as
+// hold need bytes of memory, or all, and returns what came free.
+func (q *Queue) revokeHighest(need int, dropped func(chunk.TSN)) (freed int) {
+	i := q.byTSN.n - 1
+	m := q.byTSN.at(i)
+	q.unwait(m)
+	before := q.mem
+	keep, bytes, mem := q.keepFor(m, need)
+	first := m.TSN + chunk.TSN(keep)
+	for t := m.last; first.LessEq(t); t-- {
+		dropped(t)
+	}
+	if keep == 0 {
+		q.byTSN.remove(i, 1)
+		q.drop(m)
+		return before - q.mem
+	}
+	q.cut(m, keep)
+	m.last, m.ended = first-1, false
+	q.release(m.Len-bytes, m.mem-mem)
+	m.Len, m.mem = bytes, mem
+	return before - q.mem
 }
 
 // keepFor returns how many fragments of m may stay, what they hold and what is

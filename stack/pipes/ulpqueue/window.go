@@ -51,7 +51,7 @@ func (q *Queue) Room(n int) bool {
 // fits reports whether there is memory for a chunk with n bytes. An empty
 // buffer takes any chunk: else one larger than the buffer would never pass.
 func (q *Queue) fits(n int) bool {
-	return q.payload == 0 || q.mem+need(n) <= q.limit
+	return q.payload == 0 || q.mem+need(n) <= q.limit && q.affords(need(n))
 }
 
 // InitialWindow returns the a_rwnd for an INIT or INIT ACK, also where there is
@@ -75,16 +75,17 @@ func (q *Queue) window() int {
 	if usual == 0 {
 		usual = segment
 	}
-	if q.win < min(usual, q.credit/2) || !q.fits(usual) {
+	w := q.share(q.win, usual)
+	if w < min(usual, q.credit/2) || !q.fits(usual) {
 		return 0
 	}
-	return q.win
+	return w
 }
 
 // hold accounts for n bytes of user data that take mem bytes.
 func (q *Queue) hold(n, mem int) {
 	q.payload += n
-	q.mem += mem
+	q.account(mem)
 	q.usual.add(n, mem)
 	q.largest = max(q.largest, n)
 	// a_rwnd is not increased unless something is released, even if what
@@ -95,7 +96,7 @@ func (q *Queue) hold(n, mem int) {
 // release undoes hold.
 func (q *Queue) release(n, mem int) {
 	q.payload -= n
-	q.mem -= mem
+	q.account(-mem)
 	q.win = max(0, q.grant())
 }
 
