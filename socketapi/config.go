@@ -86,6 +86,10 @@ type Config struct {
 	// Backlog is how many associations may wait to be accepted, 128 by
 	// default. Only Listen uses it.
 	Backlog int
+	// MaxAssociations is how many associations of a Listener there may be at a
+	// time, those included that wait to be accepted; further peers are
+	// refused. By default HostConfig.MaxAssociations alone bounds them.
+	MaxAssociations int
 }
 
 const (
@@ -142,6 +146,9 @@ func (c *Config) Validate() error {
 	size("PartialDeliveryPoint", c.PartialDeliveryPoint, 1, min(t.RecvBuffer, maxBuffer))
 	if c.Backlog < 0 {
 		bad("Backlog is negative")
+	}
+	if c.MaxAssociations < 0 {
+		bad("MaxAssociations is negative")
 	}
 	return errors.Join(errs...)
 }
@@ -203,6 +210,7 @@ func (c *Config) tcb() *tcb.Config {
 	count(&t.PathMTU, c.PathMTU)
 	count(&t.MaxSegment, c.MaxSegment)
 	t.NoDelay = c.NoDelay
+	t.MaxAssociations = c.MaxAssociations
 	if c.OutStreams > 0 {
 		t.OutStreams = c.OutStreams
 	}

@@ -69,6 +69,17 @@ type HostConfig struct {
 	// Shards is how many groups of associations can run at once; 0 means as
 	// many as there are processors, at most 8.
 	Shards int
+	// RecvMemory bounds the receive memory of all associations together, in
+	// bytes, bookkeeping included: 256 MiB by default, negative means no
+	// limit. Windows shrink from where half of it is taken; 8 KiB, or one
+	// packet, is left to each association whatever others do.
+	RecvMemory int
+	// MaxAssociations is how many associations peers may have set up at a
+	// time, 1048576 by default; further peers are refused.
+	MaxAssociations int
+	// OutOfBlueRate is how many packets for no association are answered per
+	// second, 1000 by default.
+	OutOfBlueRate int
 }
 
 // Host is an SCTP host in this process: a stack and its links.
@@ -100,7 +111,7 @@ func NewHost(cfg HostConfig) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.stack, err = stack.New(stack.World{Links: links}, stack.Options{Shards: cfg.Shards}); err != nil {
+	if h.stack, err = stack.New(stack.World{Links: links}, cfg.options()); err != nil {
 		for _, l := range links {
 			l.Close()
 		}
@@ -108,6 +119,13 @@ func NewHost(cfg HostConfig) (*Host, error) {
 	}
 	h.stack.Start()
 	return h, nil
+}
+
+func (c *HostConfig) options() stack.Options {
+	return stack.Options{
+		Shards: c.Shards, RecvMemory: c.RecvMemory,
+		MaxAssociations: c.MaxAssociations, OutOfBlueRate: c.OutOfBlueRate,
+	}
 }
 
 // Transport says how packets travel: "rawip", "udp", or "links" for the

@@ -133,6 +133,7 @@ func (l *Listener) adopt(a *stack.Assoc) *Conn {
 	c.learnAddrs()
 	if !l.host.add(c) {
 		a.Abort(nil)
+		a.Discard()
 		return nil
 	}
 	a.OnWake(c.wake)
@@ -187,7 +188,8 @@ func (l *Listener) dial(ctx context.Context, remote *Addr, cfg *Config) (*Conn, 
 }
 
 // Close stops listening. Associations that nobody accepted are aborted, those
-// accepted go on; the port is free when the last of them has ended.
+// accepted go on. The port can be listened on again at once; it is free for
+// Dial, and for others, when the last of them has ended.
 func (l *Listener) Close() error {
 	if l.closed.Swap(true) {
 		return l.opError("close", net.ErrClosed)

@@ -6,6 +6,7 @@ import (
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
+	"github.com/gosctp/gosctp/stack/sideeffects"
 )
 
 // NotificationKind says what a Notification is about.
@@ -17,6 +18,7 @@ const (
 	PathChanged                              // Addr, Path
 	RemoteError                              // Cause, Info: the peer's ERROR chunk
 	PeerShutDown                             // the peer takes no more messages
+	SendFailed                               // Send, Sent, Data, Cause: a message that was not delivered
 )
 
 // String names the kind.
@@ -30,6 +32,8 @@ func (k NotificationKind) String() string {
 		return "remote error"
 	case PeerShutDown:
 		return "shutdown"
+	case SendFailed:
+		return "send failed"
 	}
 	return "invalid"
 }
@@ -65,15 +69,23 @@ type Notification struct {
 	Addr   netip.Addr // the path's
 	Cause  chunk.CauseCode
 	Info   []byte
+
+	// Of a message that was not acknowledged in whole before the association
+	// ended, or whose stream the peer does not take (Cause is InvalidStream):
+	Send SendInfo // as it was given to SendMsg
+	Sent bool     // some of it may have reached the peer
+	Data []byte   // all of it
 }
 
 // OnNotification has f called with notifications, nil with none. They wait in
 // line with the messages: f is called by Read or RecvMsg, on the goroutine that
 // reads, when their turn comes. A Conn that nobody reads gives no
-// notifications.
+// notifications, and neither does one that was closed. Messages that fail are
+// reported if f was set by then; their data waits for the reader.
 func (c *Conn) OnNotification(f func(Notification)) {
 	c.rmu.Lock()
 	c.notify = f
+	c.a.ReportSendFailures(f != nil)
 	c.rmu.Unlock()
 }
 
@@ -94,6 +106,16 @@ func (c *Conn) notification(n *ulpqueue.Notification) Notification {
 		}
 	case fsm.NoteShutdown:
 		out.Kind, out.Cause = PeerShutDown, 0
+	case fsm.NoteSendFailed:
+		f := sideeffects.ReadSendFailure(n)
+		out.Kind, out.Cause, out.Sent = SendFailed, f.Cause, f.Sent
+		out.Send = SendInfo{
+			Stream: uint16(f.Stream), PPID: uint32(f.PPID),
+			Unordered: f.Unordered, Immediate: f.Immediate, Context: f.Context,
+		}
+		for b := f.Data; b != nil; b = b.Next {
+			out.Data = append(out.Data, b.B...)
+		}
 	}
 	return out
 }

@@ -18,7 +18,7 @@ type SendInfo struct {
 	PPID      uint32 // payload protocol identifier, in host byte order
 	Unordered bool   // may overtake others of its stream
 	Immediate bool   // ask the peer to acknowledge at once (RFC 7053)
-	Context   uint32 // the caller's own; kept with the message while it is in the send queue
+	Context   uint32 // the caller's own; comes back in a SendFailed notification
 }
 
 // Write sends p as one message on stream 0, and blocks while there is no room

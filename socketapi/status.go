@@ -96,6 +96,8 @@ type HostStats struct {
 	SendErrors            uint64 // packets that a link refused
 	Contained             uint64 // bugs that cost one association each
 	Associations          int    // now
+	Buffers               int    // for messages, in use now
+	RecvMemory            int    // bytes held for readers now, of HostConfig.RecvMemory; 0 without a limit
 	Events                []Counter
 }
 
@@ -111,7 +113,7 @@ func (h *Host) Stats() HostStats {
 	s := HostStats{
 		InPackets: t.InPackets, OutPackets: t.OutPackets, BadChecksums: t.BadChecksums,
 		BadPackets: t.BadPackets, OutOfBlue: t.OutOfBlue, SendErrors: t.SendErrors,
-		Contained: t.Contained, Associations: t.Associations,
+		Contained: t.Contained, Associations: t.Associations, Buffers: t.Buffers, RecvMemory: t.RecvMemory,
 	}
 	for i, n := range t.Events {
 		s.Events = append(s.Events, Counter{fsm.Stat(i).String(), n})

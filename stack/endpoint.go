@@ -28,7 +28,7 @@ type Endpoint struct {
 	closed  bool
 	served  bool // has listened
 	inbound int  // associations that peers set up
-	refs    int // associations, and 1 while open
+	refs    int  // associations, and 1 while open
 	onReady func()
 }
 

@@ -8,11 +8,11 @@ import (
 )
 
 // The receive memory of all associations together (Options.RecvMemory). Each
-// shard counts its own and takes from the total in large parts. When it runs
-// out, windows have shrunk long since; what then still does not fit makes the
-// stack take back what can never be read by itself: data above the cumulative
-// TSN, from those who hold most of it (RFC 9260 section 6.2 lets a receiver
-// renege when it is out of buffer).
+// shard counts its own and takes from the total in large parts. Windows shrink
+// from where half of it is taken. Where less than an eighth is left, the stack
+// takes back what nobody can read yet: data above the cumulative TSN, from those
+// who hold most of it (RFC 9260 section 6.2 lets a receiver renege when it is
+// out of buffer).
 
 // DefaultRecvMemory is the receive memory of a Stack that does not say, in
 // bytes.
@@ -22,7 +22,7 @@ const DefaultRecvMemory = 256 << 20
 type relief struct {
 	total *ulpqueue.Total // nil: no limit
 	mu    sync.Mutex
-	idle  mono.Time // there was nothing to be had; no sooner again than this
+	idle  mono.Time // there was not enough to be had; no sooner again than this
 }
 
 // reliefPause is how long nothing is looked for after nothing was found.
@@ -45,7 +45,7 @@ func (sh *shard) notePending(a *Assoc) {
 	}
 }
 
-// relieve takes memory back until an eighth of the total is free, from those
+// relieve takes memory back until a quarter of the total is free, from those
 // first who hold most that cannot be read yet: whoever holds little keeps it.
 // It is called without a lock.
 func (s *Stack) relieve() {
@@ -58,7 +58,7 @@ func (s *Stack) relieve() {
 	if now < r.idle {
 		return
 	}
-	enough := r.total.Limit() / 8
+	enough := r.total.Limit() / 4
 	most := 0
 	for _, sh := range s.shards {
 		sh.mu.Lock()
@@ -82,7 +82,7 @@ func (s *Stack) relieve() {
 			break
 		}
 	}
-	if freed == 0 {
+	if freed == 0 && r.total.Free() < enough {
 		r.idle = now.Add(reliefPause)
 	}
 }

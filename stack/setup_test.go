@@ -12,6 +12,7 @@ import (
 	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/stack"
 	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
@@ -824,7 +825,7 @@ func TestPorts(t *testing.T) {
 	// An endpoint that never listened keeps its port as long as its
 	// association lives.
 	d := r.peer()
-	d.port = 6002
+	d.port, d.dport = 6002, 5004
 	d.ep = r.open(nil, 5004)
 	d.dialUp()
 	if err := d.ep.Close(); err != nil {
@@ -971,11 +972,27 @@ func TestConnectToSelf(t *testing.T) {
 // R-5.1.1-04
 func TestFewerStreams(t *testing.T) {
 	p := newRig(t).peer().dial()
+	p.a.ReportSendFailures(true)
 	write := func(sid chunk.StreamID) {
 		b := p.a.Buffer(4)
-		if err := p.a.Send(stack.Message{Stream: sid}, b); err != nil {
+		if err := p.a.Send(stack.Message{Stream: sid, Context: 100 + uint32(sid)}, b); err != nil {
 			t.Fatal(err)
 		}
+	}
+	// failed returns the contexts of the messages that came back.
+	failed := func() (l []uint32) {
+		p.notes = nil
+		p.received()
+		for i := range p.notes {
+			if n := &p.notes[i]; fsm.Note(n.Kind) == fsm.NoteSendFailed {
+				f := sideeffects.ReadSendFailure(n)
+				if f.Cause != chunk.CauseInvalidStream || f.Context != 100+uint32(f.Stream) {
+					t.Errorf("%+v", f)
+				}
+				l = append(l, f.Context)
+			}
+		}
+		return l
 	}
 	sent := func() (ids []chunk.StreamID) {
 		for _, s := range p.take() {
@@ -997,6 +1014,9 @@ func TestFewerStreams(t *testing.T) {
 	if got := sent(); !slices.Equal(got, []chunk.StreamID{2, 0}) {
 		t.Fatalf("sent on %v", got)
 	}
+	if got := failed(); !slices.Equal(got, []uint32{109, 103}) {
+		t.Errorf("messages %v came back", got)
+	}
 	// Neither is acknowledged when the peer restarts.
 	p.tag++
 	few.Tag, few.MIS, few.Params = p.tag, 1, nil
@@ -1005,6 +1025,9 @@ func TestFewerStreams(t *testing.T) {
 	p.send(p.echo())
 	if got := sent(); !slices.Equal(got, []chunk.StreamID{0}) {
 		t.Fatalf("sent on %v after the restart", got)
+	}
+	if got := failed(); !slices.Equal(got, []uint32{102}) {
+		t.Errorf("messages %v came back after the restart", got)
 	}
 	p.inState(tcb.Established)
 }

@@ -109,6 +109,9 @@ func New(w World, o Options) (*Stack, error) {
 	if o.Shards < 1 || o.Shards > 256 {
 		return nil, fmt.Errorf("sctp: %d shards: want 1 to 256", o.Shards)
 	}
+	if o.OutOfBlueRate < 0 || o.MaxAssociations < 0 {
+		return nil, errors.New("sctp: a rate, and a number of associations, cannot be negative")
+	}
 	if o.OutOfBlueRate == 0 {
 		o.OutOfBlueRate = DefaultOutOfBlueRate
 	}

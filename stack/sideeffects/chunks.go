@@ -210,17 +210,18 @@ func (x *Executor) decodeHeartbeat(c chunk.Chunk) {
 	}
 	b := info.Body()
 	be := binary.BigEndian
-	if len(b) != hbLen || be.Uint32(b) != hbMark || be.Uint32(b[4:]) >= tcb.MaxPaths {
+	if len(b) != hbLen || be.Uint32(b) != hbMark || !x.live() {
 		return
 	}
-	x.ev.HB = fsm.HeartbeatFacts{
-		Valid: true,
-		Path:  tcb.PathID(be.Uint32(b[4:])),
-		Nonce: be.Uint64(b[16:]),
+	// Whatever comes back is the peer's word, unless it is what the last
+	// HEARTBEAT to that path said, to the byte: the machine compares the nonce.
+	p := tcb.PathID(min(be.Uint32(b[4:]), uint32(tcb.NoPath)))
+	if int(p) >= len(x.a.dests) {
+		return
 	}
-	// The time of sending that comes back is the peer's word. The nonce says
-	// which HEARTBEAT is answered, and that one's time is known here.
-	if p := x.ev.HB.Path; x.live() && int(p) < len(x.a.hbSent) {
-		x.ev.HB.RTT = x.now.Sub(x.a.hbSent[p])
+	sent := x.a.hbSent[p]
+	if mono.Time(be.Uint64(b[8:])) != sent || [16]byte(b[24:]) != x.a.dests[p].to.Dst.As16() {
+		return
 	}
+	x.ev.HB = fsm.HeartbeatFacts{Valid: true, Path: p, RTT: x.now.Sub(sent), Nonce: be.Uint64(b[16:])}
 }

@@ -64,7 +64,8 @@ func NewBudget(t *Total) *Budget { return &Budget{total: t} }
 // Used returns the bytes that the owner's Queues hold.
 func (b *Budget) Used() int { return int(b.used) }
 
-// Short reports, and forgets, whether something was refused for want of memory.
+// Short reports, and forgets, whether a window or a chunk found less than an
+// eighth of the memory left: it is time to take some back.
 func (b *Budget) Short() bool {
 	s := b.short
 	b.short = false
@@ -79,7 +80,6 @@ func (b *Budget) room(n int) bool {
 	}
 	got, ok := b.total.take(lack)
 	b.have += got
-	b.short = b.short || !ok
 	return ok
 }
 
@@ -176,6 +176,9 @@ func (q *Queue) share(w, usual int) int {
 	avail := q.budget.avail()
 	if avail >= half {
 		return w
+	}
+	if avail < half/4 {
+		q.budget.short = true
 	}
 	s := int(int64(q.credit) * avail / max(half, 1))
 	if q.payload == 0 {
