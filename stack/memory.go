@@ -4,7 +4,7 @@ import (
 	"sync"
 
 	"github.com/gosctp/gosctp/internal/mono"
-	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
+	"github.com/gosctp/gosctp/internal/seg"
 )
 
 // The receive memory of all associations together (Options.RecvMemory). Each
@@ -20,7 +20,7 @@ const DefaultRecvMemory = 256 << 20
 
 // relief is about when to take memory back.
 type relief struct {
-	total *ulpqueue.Total // nil: no limit
+	total *seg.Total // nil: no limit
 	mu    sync.Mutex
 	idle  mono.Time // there was not enough to be had; no sooner again than this
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack/decision"
-	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -38,8 +38,8 @@ type shard struct {
 	sender sender
 	owing  []*Assoc // a SACK, at the end of the batch
 
-	budget  *ulpqueue.Budget // receive memory; nil: no limit
-	pending []*Assoc         // hold data that is not ready to be read
+	budget  *seg.Budget // receive memory; nil: no limit
+	pending []*Assoc    // hold data that is not ready to be read
 
 	creating *Endpoint // takes the association that a COOKIE ECHO creates
 	created  *Assoc
@@ -57,7 +57,7 @@ func newShard(s *Stack, i int) *shard {
 		}
 	}
 	if s.relief.total != nil {
-		sh.budget = ulpqueue.NewBudget(s.relief.total)
+		sh.budget = seg.NewBudget(s.relief.total)
 		sh.x.Budget = sh.budget
 	}
 	sh.timer = s.clock.NewTimer()

@@ -12,9 +12,9 @@ import (
 	"sync/atomic"
 
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/stack/fsm"
-	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/transport"
 )
@@ -129,7 +129,7 @@ func New(w World, o Options) (*Stack, error) {
 	}
 	s.blue.rate = o.OutOfBlueRate
 	if o.RecvMemory > 0 {
-		s.relief.total = ulpqueue.NewTotal(o.RecvMemory, o.Shards)
+		s.relief.total = seg.NewTotal(o.RecvMemory, o.Shards)
 	}
 	for _, l := range w.Links {
 		s.links = append(s.links, &link{Link: l})

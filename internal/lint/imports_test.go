@@ -39,7 +39,7 @@ var rules = map[string][]string{
 	"internal/hostnet":     {"transport", "*std", "golang.org/x/sys/...", "github.com/vishvananda/netlink/..."},
 	"socketapi":            {"chunk", "internal/mono", "internal/seg", "stack/...", "transport/...", "*std"},
 	"internal/mono":        {"time"},
-	"internal/seg":         {"math/bits", "sync"},
+	"internal/seg":         {"math/bits", "sync", "sync/atomic"},
 	"sim":                  {"*std", "*ours", "github.com/vishvananda/netlink/...", "golang.org/x/sys/..."},
 	"internal":             {"*"},
 	"cmd":                  {"*"},

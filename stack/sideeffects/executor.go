@@ -21,7 +21,7 @@ import (
 type Executor struct {
 	Host   Host
 	Pools  *Pools
-	Budget *ulpqueue.Budget // receive memory that associations share; nil: unbounded
+	Budget *seg.Budget // receive memory that associations share; nil: unbounded
 	Stats  [fsm.NumStats]uint64
 	// Contained counts the panics that cost one association instead of all.
 	Contained uint64

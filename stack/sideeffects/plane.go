@@ -3,6 +3,7 @@ package sideeffects
 import (
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/pipes"
 	"github.com/gosctp/gosctp/stack/pipes/inqueue"
@@ -29,7 +30,7 @@ type Plane struct {
 	reporting bool // messages that fail come back in notifications
 }
 
-func newPlane(cfg *tcb.Config, pools *Pools, cache *ulpqueue.Cache, budget *ulpqueue.Budget) *Plane {
+func newPlane(cfg *tcb.Config, pools *Pools, cache *ulpqueue.Cache, budget *seg.Budget) *Plane {
 	pl := &Plane{cfg: cfg, pools: pools}
 	pl.Paths.Active, pl.Paths.Retran = tcb.NoPath, tcb.NoPath
 	pl.Up.Init(cfg, pools.Seg, pools.Nodes, cfg.MaxInStreams)

@@ -43,7 +43,7 @@ type Queue struct {
 	cum       chunk.TSN
 	cumKnown  bool
 
-	budget *Budget // what mem is counted in, too; nil: nothing is shared
+	budget *seg.Budget // what mem is counted in, too; nil: nothing is shared
 
 	limit   int // memory that may be held
 	credit  int // user data that is granted to the peer
