@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/pipes/path"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
@@ -82,6 +83,11 @@ type Config struct {
 	// MaxSegment bounds the user data in a DATA chunk; the default is what
 	// the path MTU takes.
 	MaxSegment int
+
+	// Congestion makes the congestion controller of each path to a peer's
+	// address; nil stands for NewReno as in RFC 9260 section 7.2. See
+	// docs/CONGESTION.md for how to write one.
+	Congestion func() path.Controller
 
 	// Backlog is how many associations may wait to be accepted, 128 by
 	// default. Only Listen uses it.

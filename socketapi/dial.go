@@ -78,6 +78,9 @@ func (h *Host) dial(ctx context.Context, remote, local *Addr, cfg *Config) (*Con
 	}
 	// The association keeps the endpoint, and the port, as long as it lives.
 	defer ep.Close()
+	if cfg != nil {
+		ep.SetCongestion(cfg.Congestion)
+	}
 	c := newConn(h, t)
 	return c, c.associate(ctx, ep, remote, cfg)
 }

@@ -73,6 +73,9 @@ func (h *Host) listen(local *Addr, cfg *Config) (*Listener, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg != nil {
+		ep.SetCongestion(cfg.Congestion)
+	}
 	l := &Listener{ep: ep, host: h, cfg: t, addr: &Addr{IPs: ep.Local(), Port: ep.Port()}}
 	h.mu.Lock()
 	closed := h.closed

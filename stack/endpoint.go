@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes/path"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -67,6 +68,12 @@ func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoin
 	}
 	return ep, nil
 }
+
+// SetCongestion has f make the congestion controller of each path of the
+// associations to come; nil stands for path.NewReno. f runs with a shard's
+// lock held, and so do the methods of what it makes: they must not block or
+// call the stack. Call it before Listen and Associate.
+func (ep *Endpoint) SetCongestion(f func() path.Controller) { ep.cfg.Congestion = f }
 
 // Listen makes the endpoint take associations; ready is called, from any
 // goroutine, when one waits to be accepted.
@@ -230,7 +237,8 @@ func (ep *Endpoint) Associate(peers []netip.Addr, port, encapPort uint16, cfg *t
 	if wake != nil {
 		a.waker.Store(&wake)
 	}
-	set := sideeffects.Settings{Config: cfg, Local: ep.cfg.Local}
+	set := ep.cfg
+	set.Config = cfg
 
 	sh.mu.Lock()
 	if s.closed.Load() { // after this Close finds the association

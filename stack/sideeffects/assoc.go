@@ -10,6 +10,7 @@ import (
 	"github.com/gosctp/gosctp/stack/pipes"
 	"github.com/gosctp/gosctp/stack/pipes/outqueue"
 	"github.com/gosctp/gosctp/stack/pipes/packet"
+	"github.com/gosctp/gosctp/stack/pipes/path"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
@@ -17,6 +18,8 @@ import (
 type Settings struct {
 	Config *tcb.Config
 	Local  []netip.Addr // own addresses; empty: the one that the first packet uses
+	// Congestion makes the congestion controller of each path; nil: path.NewReno.
+	Congestion func() path.Controller
 }
 
 // Wake says what became possible for the user of an association.

@@ -82,7 +82,7 @@ func (breaking) Close(chunk.CauseCode)                              { panic("pla
 func TestContainTwice(t *testing.T) {
 	w := newWorld(t)
 	a := new(Association)
-	a.UseDataPlane(breaking{newPlane(&w.cfg, w.x.Pools, w.x.cache, nil)})
+	a.UseDataPlane(breaking{newPlane(w.settings(), w.x.Pools, w.x.cache, nil)})
 	w.x.Prepare(a, w.settings(), 2, 5000, 6000)
 	w.x.AddPeer(a, peerA, 0)
 	w.x.Associate(a, w.now)
@@ -165,7 +165,7 @@ func (unready) StartSend(chunk.TSN, uint16, uint32) { panic("planted") }
 func TestContainHalfway(t *testing.T) {
 	w := newWorld(t)
 	a := new(Association)
-	a.UseDataPlane(unready{newPlane(&w.cfg, w.x.Pools, w.x.cache, nil)})
+	a.UseDataPlane(unready{newPlane(w.settings(), w.x.Pools, w.x.cache, nil)})
 	w.x.Prepare(a, w.settings(), 2, 5000, 6000)
 	w.x.AddPeer(a, peerA, 0)
 	if r := w.x.Associate(a, w.now); r != fsm.ResultFailed {

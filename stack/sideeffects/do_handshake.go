@@ -22,7 +22,7 @@ func (x *Executor) Prepare(a *Association, s Settings, id uint32, localPort, pee
 		if x.cache == nil {
 			x.cache = ulpqueue.NewCache(x.Pools.Seg, x.Pools.Nodes)
 		}
-		a.data = newPlane(s.Config, x.Pools, x.cache, x.Budget)
+		a.data = newPlane(s, x.Pools, x.cache, x.Budget)
 	}
 }
 

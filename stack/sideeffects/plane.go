@@ -22,6 +22,7 @@ type Plane struct {
 	Up    ulpqueue.Queue
 
 	cfg       *tcb.Config
+	newCC     func() path.Controller // nil: the path's own choice
 	pools     *Pools
 	sending   bool // StartSend was called
 	receiving bool
@@ -30,8 +31,9 @@ type Plane struct {
 	reporting bool // messages that fail come back in notifications
 }
 
-func newPlane(cfg *tcb.Config, pools *Pools, cache *ulpqueue.Cache, budget *seg.Budget) *Plane {
-	pl := &Plane{cfg: cfg, pools: pools}
+func newPlane(set Settings, pools *Pools, cache *ulpqueue.Cache, budget *seg.Budget) *Plane {
+	cfg := set.Config
+	pl := &Plane{cfg: cfg, newCC: set.Congestion, pools: pools}
 	pl.Paths.Active, pl.Paths.Retran = tcb.NoPath, tcb.NoPath
 	pl.Up.Init(cfg, pools.Seg, pools.Nodes, cfg.MaxInStreams)
 	pl.Up.UseCache(cache)
@@ -44,6 +46,9 @@ func newPlane(cfg *tcb.Config, pools *Pools, cache *ulpqueue.Cache, budget *seg.
 // AddPath implements DataPlane.
 func (pl *Plane) AddPath(to Addressing, mtu, overhead int) {
 	p := path.Path{Addr: to.Dst, Src: to.Src, EncapPort: to.EncapPort, Overhead: overhead}
+	if pl.newCC != nil {
+		p.CC = pl.newCC()
+	}
 	p.Init(pl.cfg, mtu)
 	pl.Paths.P = append(pl.Paths.P, p)
 }
