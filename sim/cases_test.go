@@ -112,10 +112,3 @@ func TestShutWindows(t *testing.T) {
 		}
 	}
 }
-
-// Seeds that found something once.
-func TestSeedsThatFailed(t *testing.T) {
-	for _, seed := range []uint64{1, 72, 127, 287, 737, 1027, 2605, 4396} {
-		report(t, seed, Run(seed, Random(seed), Options{}))
-	}
-}

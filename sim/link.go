@@ -3,13 +3,17 @@ package sim
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 
 	"github.com/gosctp/gosctp/transport"
 )
 
 // link is a host's way into the network. Packets come in by Stack.Input.
-type link struct{ h *Host }
+type link struct {
+	h    *Host
+	dead bool // the host's process is gone
+}
 
 var errNoReader = errors.New("sctp: sim: a host reads nothing by itself")
 
@@ -19,6 +23,9 @@ func (l *link) ReadBatch([]transport.RxSlot) (int, error) { return 0, errNoReade
 
 // WriteBatch implements transport.Link.
 func (l *link) WriteBatch(slots []transport.TxSlot) error {
+	if l.dead {
+		return net.ErrClosed
+	}
 	for i := range slots {
 		s := &slots[i]
 		r, err := l.Route(s.Dst)
@@ -36,7 +43,11 @@ func (l *link) WriteBatch(slots []transport.TxSlot) error {
 		case len(s.Data)+r.Overhead > r.MTU && !s.Fragment:
 			s.Err = transport.ErrTooBig
 		default:
-			l.h.net.send(l.h, src, s.Dst, s.Data, s.Fragment)
+			udp := s.EncapPort
+			if udp == 0 && l.h.net.UDP {
+				udp = firstUDP
+			}
+			l.h.net.send(l.h, src, s.Dst, udp, s.Data, s.Fragment)
 		}
 	}
 	return nil
@@ -50,7 +61,7 @@ func (l *link) Route(dst netip.Addr) (transport.Route, error) {
 			if m := l.h.mtus[a]; m != 0 {
 				mtu = m
 			}
-			return transport.Route{Src: a, MTU: mtu, Overhead: overhead(dst)}, nil
+			return transport.Route{Src: a, MTU: mtu, Overhead: l.h.net.overhead(dst)}, nil
 		}
 	}
 	return transport.Route{}, fmt.Errorf("sim: no route to %v: %w", dst, transport.ErrUnreachable)
@@ -61,10 +72,3 @@ func (l *link) Addrs() ([]netip.Addr, error) { return l.h.addrs, nil }
 
 // Close implements transport.Link.
 func (l *link) Close() error { return nil }
-
-func overhead(dst netip.Addr) int {
-	if dst.Is4() {
-		return 20
-	}
-	return 40
-}

@@ -27,7 +27,12 @@ type Network struct {
 	serial uint64
 	trace  hash.Hash
 	sent   uint64
+	astray uint64   // packets for a UDP port that a NAT has forgotten
 	ready  []func() // to be called before time passes
+	spy    func(Packet)
+
+	// UDP encapsulates what the hosts send; set it before they are added.
+	UDP bool
 
 	// Tap, if set, sees each packet as it is sent and as it arrives.
 	Tap func(Packet)
@@ -41,6 +46,7 @@ type Packet struct {
 	At       mono.Time
 	Arrived  bool // false: just sent
 	Src, Dst netip.Addr
+	SrcUDP   uint16 // port that it came from, if encapsulated
 	Data     []byte
 }
 
@@ -78,27 +84,59 @@ type Host struct {
 	Stack *stack.Stack
 
 	net   *Network
+	index uint64
+	opts  stack.Options
+	link  *link
+	boots int
 	addrs []netip.Addr
 	mtu   int
 	mtus  map[netip.Addr]int // of the interfaces with these addresses, if another
+	udp   uint16             // port that the network sees, with UDP
 	due   mono.Time          // when the stack wants Step
 	take  func(src, dst netip.Addr, data []byte)
 }
 
 // AddHost adds a host. Opts.Shards and Paranoid are set for it.
 func (n *Network) AddHost(name string, mtu int, opts stack.Options, addrs ...netip.Addr) *Host {
-	h := &Host{Name: name, net: n, addrs: addrs, mtu: mtu}
 	opts.Shards, opts.Paranoid = 1, true
+	h := &Host{Name: name, net: n, index: uint64(len(n.hosts)), opts: opts, addrs: addrs, mtu: mtu}
+	if n.UDP {
+		h.udp = firstUDP
+	}
+	n.hosts = append(n.hosts, h)
+	h.Boot()
+	return h
+}
+
+const firstUDP = 9899
+
+// Boot gives a host without a stack a new one, which knows nothing of what was
+// before.
+func (h *Host) Boot() {
+	purpose := "host"
+	if h.boots > 0 {
+		purpose = fmt.Sprintf("host, boot %d", h.boots)
+	}
+	h.boots++
+	h.link = &link{h: h}
 	s, err := stack.New(stack.World{
-		Clock: &n.clock, Entropy: n.entropy("host", uint64(len(n.hosts))), Links: []transport.Link{&link{h}},
-	}, opts)
+		Clock: &h.net.clock, Entropy: h.net.entropy(purpose, h.index), Links: []transport.Link{h.link},
+	}, h.opts)
 	if err != nil {
 		panic(err) // the options are ours
 	}
 	h.Stack = s
-	n.hosts = append(n.hosts, h)
-	return h
 }
+
+// Crash takes a host's stack away: nothing more of it reaches the network,
+// and what arrives before the next Boot is lost.
+func (h *Host) Crash() {
+	h.link.dead = true
+	h.Stack, h.due = nil, 0
+}
+
+// Rebind gives the host another UDP port; its NAT forgets the old one.
+func (h *Host) Rebind(port uint16) { h.udp = port }
 
 // AddPeer adds a host without a stack, whose packets are its owner's: take gets
 // what arrives, and may keep data, and Send sends.
@@ -111,14 +149,14 @@ func (n *Network) AddPeer(name string, take func(src, dst netip.Addr, data []byt
 // Send puts a packet on the wire from src to dst; without a wire it is lost.
 func (h *Host) Send(src, dst netip.Addr, data []byte) {
 	if h.net.wires[route{src, dst}] != nil {
-		h.net.send(h, src, dst, data, false)
+		h.net.send(h, src, dst, 0, data, false)
 	}
 }
 
 // Inject hands the host's stack now what a link would: a packet that needs no
 // wire, or an ICMP error.
 func (h *Host) Inject(slot transport.RxSlot) {
-	h.net.push(event{at: h.net.clock.now, to: h, slot: slot})
+	h.net.push(event{at: h.net.clock.now, to: h, udp: h.udp, slot: slot})
 }
 
 // SetMTU changes the MTU of the interface that has one of the host's addresses.
@@ -149,24 +187,35 @@ func (n *Network) At(t mono.Time, f func()) {
 func (n *Network) Soon(f func()) { n.ready = append(n.ready, f) }
 
 // send puts a packet of h on its wire.
-func (n *Network) send(h *Host, src, dst netip.Addr, data []byte, fragment bool) {
+func (n *Network) send(h *Host, src, dst netip.Addr, udp uint16, data []byte, fragment bool) {
 	n.sent++
-	sent := Packet{At: n.clock.now, Src: src, Dst: dst, Data: data}
+	sent := Packet{At: n.clock.now, Src: src, Dst: dst, SrcUDP: h.udp, Data: data}
 	n.record(sent)
 	if n.Drop != nil && n.Drop(sent) {
 		return
 	}
 	wire := n.wires[route{src, dst}]
-	p := impair.Packet{Data: append([]byte(nil), data...), Size: len(data) + overhead(dst), MayFragment: fragment}
+	p := impair.Packet{Data: append([]byte(nil), data...), Size: len(data) + n.overhead(dst), MayFragment: fragment}
 	for _, d := range wire.Send(nil, p, n.clock.now) {
-		slot := transport.RxSlot{Data: d.Data, Src: src, Dst: dst}
+		slot := transport.RxSlot{Data: d.Data, Src: src, Dst: dst, EncapPort: h.udp}
 		to := n.hostOf(dst)
 		if d.Bounced {
 			slot.Kind, slot.ICMP, slot.MTU = transport.ICMPError, transport.ICMPPacketTooBig, uint32(wire.Config().MTU)
 			to = h
 		}
-		n.push(event{at: d.At, to: to, slot: slot})
+		n.push(event{at: d.At, to: to, udp: udp, slot: slot})
 	}
+}
+
+func (n *Network) overhead(dst netip.Addr) int {
+	size := 40
+	if dst.Is4() {
+		size = 20
+	}
+	if n.UDP {
+		size += 8
+	}
+	return size
 }
 
 func (n *Network) hostOf(a netip.Addr) *Host {
@@ -193,6 +242,9 @@ func (n *Network) record(p Packet) {
 	binary.BigEndian.PutUint32(b[41:], uint32(len(p.Data)))
 	n.trace.Write(b[:])
 	n.trace.Write(p.Data)
+	if n.spy != nil {
+		n.spy(p)
+	}
 	if n.Tap != nil {
 		n.Tap(p)
 	}
@@ -225,8 +277,15 @@ func (n *Network) Step(limit mono.Time) bool {
 	case e.do != nil:
 		e.do()
 	case e.to != nil:
+		switch {
+		case e.to.Stack == nil && e.to.take == nil:
+			return true // it is down
+		case n.UDP && e.slot.Kind == transport.Datagram && e.udp != e.to.udp:
+			n.astray++
+			return true
+		}
 		if e.slot.Kind == transport.Datagram {
-			n.record(Packet{At: n.clock.now, Arrived: true, Src: e.slot.Src, Dst: e.slot.Dst, Data: e.slot.Data})
+			n.record(Packet{At: n.clock.now, Arrived: true, Src: e.slot.Src, Dst: e.slot.Dst, SrcUDP: e.slot.EncapPort, Data: e.slot.Data})
 		}
 		switch {
 		case e.to.Stack != nil:
@@ -261,6 +320,7 @@ type event struct {
 	at     mono.Time
 	serial uint64
 	to     *Host
+	udp    uint16 // the port it is sent to, if encapsulated
 	slot   transport.RxSlot
 	do     func()
 }

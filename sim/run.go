@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"regexp"
 
 	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/internal/trace"
-	"github.com/gosctp/gosctp/sim/impair"
 	"github.com/gosctp/gosctp/stack"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
@@ -17,7 +17,8 @@ import (
 
 // Result is the outcome of a run.
 type Result struct {
-	Err      error // what did not hold; nil if all did
+	Err      error  // what did not hold; nil if all did
+	Fault    string // what kind of thing that was: the first part of Err without its details
 	Sum      [32]byte
 	Packets  uint64
 	Messages int // that arrived
@@ -25,6 +26,7 @@ type Result struct {
 	Graceful int // associations that both ends closed gracefully
 	Ended    int // and those that ended in another way
 	Time     mono.Duration
+	Counts   Counts
 	Tail     string // the last steps, if there is an error
 }
 
@@ -34,7 +36,8 @@ type Options struct {
 	Tap   func(Packet)      // every packet
 	Drop  func(Packet) bool // packets to lose, as Network.Drop
 
-	script func(*run) // a test's own, before time passes
+	script func(*run)                        // a test's own, before time passes
+	spoil  func(u *user, data []byte) []byte // a planted fault: changes what u reads
 }
 
 // Limits of a run: virtual time, and things that happen.
@@ -44,24 +47,44 @@ const (
 )
 
 type run struct {
-	net    *Network
-	s      Scenario
-	a, z   *Host
-	addrA  []netip.Addr // by path
-	addrZ  []netip.Addr
-	users  []*user
-	pairs  []*pair
-	eps    []*stack.Endpoint
-	errs   []error
-	listen map[*Host]*stack.Endpoint
-	note   func(*user, *ulpqueue.Notification) // sees the notifications, if set
+	net     *Network
+	s       Scenario
+	o       Options
+	hosts   [2]*Host
+	a, z    *Host
+	addrs   [2][]netip.Addr // by path
+	addrA   []netip.Addr
+	addrZ   []netip.Addr
+	wires   []*wire
+	users   []*user
+	pairs   []*pair
+	eps     [2][]*stack.Endpoint
+	errs    []error
+	fault   string
+	counts  Counts
+	hostile bool
+	note    func(*user, *ulpqueue.Notification) // sees the notifications, if set
 }
 
-// pair is an association with its two ends.
+// pair is an association with its two ends, and what comes of it when one of
+// them is begun anew.
 type pair struct {
-	plan AssocPlan
-	a, z *user
-	port uint16 // A's; Z's is the same with OpenBoth
+	plan  AssocPlan
+	index int
+	a, z  *user  // the last ones
+	port  uint16 // A's; Z's is the same with OpenBoth
+	// By side: what the ends sent, one after the other, and the endpoint to
+	// start from.
+	flows   [2][]*flow
+	ep      [2]*stack.Endpoint
+	redials int // left
+}
+
+func (p *pair) user(s Side) *user {
+	if s == SideA {
+		return p.a
+	}
+	return p.z
 }
 
 const (
@@ -73,7 +96,7 @@ const (
 
 // Run plays a scenario and checks that what must hold did.
 func Run(seed uint64, s Scenario, o Options) (res Result) {
-	r := &run{net: NewNetwork(seed), s: s, listen: make(map[*Host]*stack.Endpoint)}
+	r := &run{net: NewNetwork(seed), s: s.clone(), o: o, hostile: s.hostile()}
 	r.net.Tap, r.net.Drop = o.Tap, o.Drop
 	tail := trace.NewTail(60)
 	var w io.Writer = tail
@@ -82,11 +105,12 @@ func Run(seed uint64, s Scenario, o Options) (res Result) {
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			r.fail("panic: %v", p)
+			r.failed(fmt.Sprintf("panic: %v", p), fmt.Errorf("panic: %v", p))
 		}
-		res.Err = errors.Join(r.errs...)
+		res.Err, res.Fault = errors.Join(r.errs...), r.fault
 		res.Sum, res.Packets = r.net.Sum(), r.net.Packets()
 		res.Time = r.net.Now().Sub(mono.Time(mono.Second))
+		res.Counts = r.count()
 		if res.Err != nil {
 			res.Tail = tail.String()
 		}
@@ -110,16 +134,24 @@ func Run(seed uint64, s Scenario, o Options) (res Result) {
 }
 
 func (r *run) fail(format string, args ...any) {
+	r.failed(format, fmt.Errorf(format, args...))
+}
+
+var details = regexp.MustCompile(`[0-9][0-9a-zµ.:]*`)
+
+func (r *run) failed(kind string, err error) {
+	if len(r.errs) == 0 {
+		r.fault = details.ReplaceAllString(kind, "#")
+	}
 	if len(r.errs) < 10 {
-		at := r.net.Now().Sub(mono.Time(mono.Second))
-		r.errs = append(r.errs, fmt.Errorf("at %v: "+format, append([]any{at}, args...)...))
+		r.errs = append(r.errs, fmt.Errorf("at %v: %w", r.net.Now().Sub(mono.Time(mono.Second)), err))
 	}
 }
 
 func (r *run) build(w io.Writer) {
 	s := &r.s
-	paths := s.paths()
-	for i := range paths {
+	r.net.UDP = s.UDP
+	for i := range s.paths() {
 		format := "10.0.%d.%d"
 		if s.V6 {
 			format = "fd00:%d::%d"
@@ -129,173 +161,214 @@ func (r *run) build(w io.Writer) {
 	}
 	r.a = r.net.AddHost("A", s.MTU, stack.Options{Trace: &trace.Writer{Who: "A", W: w}}, r.addrA...)
 	r.z = r.net.AddHost("Z", s.MTU, stack.Options{Trace: &trace.Writer{Who: "Z", W: w}}, r.addrZ...)
-	for i, p := range paths {
-		az := r.net.Connect(r.addrA[i], r.addrZ[i], p.AtoZ)
-		za := r.net.Connect(r.addrZ[i], r.addrA[i], p.ZtoA)
-		for _, d := range p.Dead {
-			if d.Way != WayZtoA {
-				r.kill(az, p.AtoZ, d)
-			}
-			if d.Way != WayAtoZ {
-				r.kill(za, p.ZtoA, d)
-			}
-		}
-	}
-	r.listenOn(r.z, portZ, &s.Z)
-	r.listenOn(r.a, portA, &s.A)
+	r.hosts = [2]*Host{r.a, r.z}
+	r.addrs = [2][]netip.Addr{r.addrA, r.addrZ}
+	r.wiring()
+	r.listenOn(SideZ)
+	r.listenOn(SideA)
 	for i, plan := range s.Assocs {
 		r.plan(i, plan)
 	}
+	r.mishaps()
 }
 
-// kill loses all packets of a wire for a time.
-func (r *run) kill(w *impair.Link, cfg impair.Config, d Span) {
-	start := r.net.Now()
-	r.net.At(start.Add(d.From), func() { w.SetConfig(impair.Config{Loss: 1}) })
-	r.net.At(start.Add(d.To), func() { w.SetConfig(cfg) })
+// config returns the configuration of a side.
+func (r *run) config(s Side) *tcb.Config {
+	if s == SideA {
+		return &r.s.A
+	}
+	return &r.s.Z
 }
 
 // listenOn has a host take associations, and gives them to the users that
 // expect them.
-func (r *run) listenOn(h *Host, port uint16, cfg *tcb.Config) {
-	ep := r.open(h, port, cfg)
-	r.listen[h] = ep
+func (r *run) listenOn(s Side) {
+	port := uint16(portA)
+	if s == SideZ {
+		port = portZ
+	}
+	ep := r.open(s, port)
 	ep.Listen(8, func() {
 		r.net.Soon(func() {
 			for a := ep.Accept(); a != nil; a = ep.Accept() {
-				r.accepted(h, a)
+				r.accepted(s, a)
 			}
 		})
 	})
 }
 
-func (r *run) open(h *Host, port uint16, cfg *tcb.Config) *stack.Endpoint {
+func (r *run) open(s Side, port uint16) *stack.Endpoint {
 	var local []netip.Addr
 	if len(r.s.More) > 0 && !r.s.Wildcard {
-		local = h.addrs
+		local = r.addrs[s]
 	}
-	ep, err := h.Stack.Open(local, port, cfg)
+	ep, err := r.hosts[s].Stack.Open(local, port, r.config(s))
 	if err != nil {
 		panic(err)
 	}
-	r.eps = append(r.eps, ep)
+	ep.SetCongestion(Controllers[r.s.CC])
+	r.eps[s] = append(r.eps[s], ep)
 	return ep
 }
 
-func (r *run) accepted(h *Host, a *stack.Assoc) {
+func (r *run) accepted(s Side, a *stack.Assoc) {
 	port := a.Status().PeerPort
 	for _, p := range r.pairs {
-		u := p.z
-		if p.plan.Open == OpenByZ {
-			u = p.a
-		}
-		if p.port != port || p.plan.Open > OpenByZ || u.run != r || (h == r.z) != (u == p.z) {
+		if p.port != port || p.plan.Open > OpenByZ || p.plan.Open.by(s) {
 			continue
 		}
+		u := p.user(s)
+		caller := p.user(1 - s).out.serial
 		if u.as != nil {
-			if !u.as.End().Ended {
+			if !u.over() && !u.as.End().Ended {
 				r.fail("%s: a second association from the same peer", u.name)
 			}
-			// A COOKIE ECHO that comes again after our ABORT got lost makes a
-			// new association; nobody wants it.
-			a.Abort(nil)
-			a.Discard()
-			return
+			if caller == u.caller {
+				// A COOKIE ECHO that comes again after our ABORT got lost, or
+				// that an attacker repeats, makes a new association; nobody
+				// wants it.
+				r.counts[Ghosts]++
+				a.Abort(nil)
+				a.Discard()
+				return
+			}
+			u = r.newUser(p, s)
 		}
+		u.caller = caller
 		u.start(a)
 		a.OnWake(u.wake)
 		return
 	}
-	r.fail("%s accepted an association from port %d that nobody started", h.Name, port)
+	if r.hostile {
+		a.Abort(nil)
+		a.Discard()
+		return
+	}
+	r.fail("%v accepted an association from port %d that nobody started", s, port)
 }
 
 // plan arranges for an association.
 func (r *run) plan(i int, plan AssocPlan) {
-	name := fmt.Sprintf("association %d", i)
-	az := newFlow(name+" A to Z", r.net.seed<<8+uint64(2*i))
-	za := newFlow(name+" Z to A", r.net.seed<<8+uint64(2*i+1))
-	p := &pair{plan: plan, port: ports + uint16(i)}
-	p.a = r.newUser(name+" at A", plan.A, az, za)
-	p.z = r.newUser(name+" at Z", plan.Z, za, az)
+	p := &pair{plan: plan, index: i, port: ports + uint16(i), redials: plan.Redials}
+	r.newUser(p, SideA)
+	r.newUser(p, SideZ)
 	r.pairs = append(r.pairs, p)
-
-	dial := func(u *user, h *Host, cfg *tcb.Config, to []netip.Addr, port uint16, at mono.Duration) {
-		if r.s.Known > 0 {
-			to = to[:r.s.Known]
+	for _, s := range []Side{SideA, SideZ} {
+		at := plan.Start
+		if s == SideZ && plan.Open == OpenBoth {
+			at += plan.Skew
 		}
-		r.net.At(r.net.Now().Add(at), func() {
-			ep := r.open(h, p.port, cfg)
-			a, err := ep.Associate(to, port, 0, nil, u.wake)
-			if err != nil {
-				r.fail("%s: associate: %w", u.name, err)
-				return
-			}
-			u.start(a)
-		})
+		if plan.Open.by(s) {
+			r.net.At(r.net.Now().Add(at), func() { r.dial(p, s) })
+		}
 	}
-	switch plan.Open {
-	case OpenByA:
-		dial(p.a, r.a, &r.s.A, r.addrZ, portZ, plan.Start)
-	case OpenByZ:
-		dial(p.z, r.z, &r.s.Z, r.addrA, portA, plan.Start)
+}
+
+// dial starts the association of a pair's present user at a side.
+func (r *run) dial(p *pair, s Side) {
+	u, h := p.user(s), r.hosts[s]
+	if h.Stack == nil || u.as != nil {
+		return // nobody is there to call, or has called already
+	}
+	if p.ep[s] == nil {
+		p.ep[s] = r.open(s, p.port)
+	}
+	to := r.addrs[1-s]
+	if r.s.Known > 0 {
+		to = to[:r.s.Known]
+	}
+	port := [2]uint16{portA, portZ}[1-s]
+	switch p.plan.Open {
 	case OpenBoth:
-		dial(p.a, r.a, &r.s.A, r.addrZ, p.port, plan.Start)
-		dial(p.z, r.z, &r.s.Z, r.addrA, p.port, plan.Start+plan.Skew)
+		port = p.port
 	case OpenNobody:
-		dial(p.a, r.a, &r.s.A, r.addrZ, portDead, plan.Start)
+		port = portDead
 	}
+	a, err := p.ep[s].Associate(to, port, r.hosts[1-s].udp, nil, u.wake)
+	if err != nil {
+		r.fail("%s: associate: %w", u.name, err)
+		return
+	}
+	u.start(a)
+}
+
+// redial lets the user at a side be followed by another who calls again; false
+// if it is not to be.
+func (r *run) redial(p *pair, s Side, after mono.Duration) bool {
+	if p.redials == 0 || !p.plan.Open.by(s) || p.user(s).as == nil {
+		return false
+	}
+	p.redials--
+	r.counts[Redials]++
+	r.newUser(p, s)
+	r.net.At(r.net.Now().Add(after), func() { r.dial(p, s) })
+	return true
 }
 
 // check is the reckoning, when nothing happens any more.
 func (r *run) check(res *Result) {
+	for _, u := range r.users {
+		if u.as != nil && !u.over() {
+			r.fail("%v after the end of all traffic", u)
+		}
+		if u.ended && u.end.Change == fsm.ShutdownComplete && u.out.arrived != u.out.taken && !r.hostile {
+			r.fail("%s: %d of %d messages arrived, and the end was graceful", u.out.name, u.out.arrived, u.out.taken)
+		}
+		res.Messages += u.out.arrived
+		res.Bytes += u.out.bytes
+	}
 	for _, p := range r.pairs {
 		r.checkPair(p, res)
-		for _, f := range []*flow{p.a.out, p.z.out} {
-			res.Messages += f.arrived
-			res.Bytes += f.bytes
-		}
 	}
-	for _, ep := range r.eps {
+	for _, side := range []Side{SideA, SideZ} {
+		r.checkHost(side)
+	}
+}
+
+// checkHost checks that nothing is left behind.
+func (r *run) checkHost(side Side) {
+	h := r.hosts[side]
+	if h.Stack == nil {
+		return
+	}
+	for _, ep := range r.eps[side] {
 		if err := ep.Close(); err != nil {
 			r.fail("close an endpoint: %w", err)
 		}
 	}
-	for _, h := range r.net.hosts {
-		st := h.Stack.Stats()
-		if st.Associations != 0 {
-			r.fail("%s: %d associations are left", h.Name, st.Associations)
+	st := h.Stack.Stats()
+	for _, left := range []struct {
+		what string
+		n    int
+	}{
+		{"associations", st.Associations}, {"buffers", st.Buffers}, {"addresses", st.Addresses},
+		{"timers", st.Timers}, {"ports", st.Ports},
+	} {
+		if left.n != 0 {
+			r.failed(left.what+" are left", fmt.Errorf("%s: %d %s are left", h.Name, left.n, left.what))
 		}
-		if st.Buffers != 0 {
-			r.fail("%s: %d buffers are not given back", h.Name, st.Buffers)
+	}
+	for i := range r.pairs {
+		ep, err := h.Stack.Open(nil, ports+uint16(i), r.config(side))
+		if err != nil {
+			r.fail("%s: a port is not free after the end: %w", h.Name, err)
+			continue
 		}
-		for i := range r.pairs {
-			ep, err := h.Stack.Open(nil, ports+uint16(i), &r.s.A)
-			if err != nil {
-				r.fail("%s: a port is not free after the end: %w", h.Name, err)
-				continue
-			}
-			ep.Close()
-		}
+		ep.Close()
 	}
 }
 
 func (r *run) checkPair(p *pair, res *Result) {
 	graceful := 0
 	for _, u := range []*user{p.a, p.z} {
-		if u.as == nil {
-			continue
-		}
-		if !u.ended {
-			r.fail("%v after the end of all traffic", u)
-			continue
-		}
-		if u.end.Change == fsm.ShutdownComplete {
+		if u.ended && u.end.Change == fsm.ShutdownComplete {
 			graceful++
 		}
 	}
+	again := len(p.flows[SideA]) > 1 || len(p.flows[SideZ]) > 1 || p.a.crashed || p.z.crashed
 	// Who closed gracefully knows that its messages arrived, and the peer's
 	// were all acknowledged before.
-	if graceful > 0 {
+	if graceful > 0 && !again && !r.hostile {
 		for _, f := range []*flow{p.a.out, p.z.out} {
 			if f.arrived != f.taken {
 				r.fail("%s: %d of %d messages arrived, and the end was graceful (%v; %v)", f.name, f.arrived, f.taken, p.a, p.z)
@@ -316,6 +389,16 @@ func (r *run) checkPair(p *pair, res *Result) {
 		res.Ended++
 		if r.s.Reliable() && !p.gaveUpEarly() {
 			r.fail("a reliable network, and no graceful end: %v; %v", p.a, p.z)
+		}
+		if r.s.Survives() && !p.gaveUpEarly() && graceful == 0 {
+			r.fail("a path lived, and yet: %v; %v", p.a, p.z)
+		}
+	}
+	if r.s.Survives() && p.plan.Open != OpenNobody && !p.gaveUpEarly() {
+		for _, f := range []*flow{p.a.out, p.z.out} {
+			if f.arrived != f.taken {
+				r.fail("a path lived, and yet %d of %d messages of %s arrived", f.arrived, f.taken, f.name)
+			}
 		}
 	}
 }

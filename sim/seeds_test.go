@@ -4,59 +4,38 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/gosctp/gosctp/internal/cli/pcapng"
 )
 
-const defaultSeeds = 250
+const defaultSeeds = 300
 
 var (
 	seeds    = flag.Int("sim.seeds", defaultSeeds, "how many seeds TestSeeds runs")
 	from     = flag.Uint64("sim.from", 1, "the first of them")
 	oneSeed  = flag.Int64("sim.seed", -1, "run only this seed")
-	verbose  = flag.Bool("sim.trace", false, "with -sim.seed: print every step and packet")
-	withPcap = flag.String("sim.pcap", "", "with -sim.seed: write the packets to this pcapng file")
+	oneFile  = flag.String("sim.scenario", "", "run only the scenario in this file, as a failing seed prints it")
+	verbose  = flag.Bool("sim.trace", false, "with -sim.seed or -sim.scenario: print every step and packet")
+	withPcap = flag.String("sim.pcap", "", "with -sim.seed or -sim.scenario: write the packets to this pcapng file")
+	noShrink = flag.Bool("sim.noshrink", false, "do not look for a smaller scenario when a seed fails")
 )
 
+// A failing run is shrunk for no longer than this.
+const (
+	shrinkRuns = 3000
+	shrinkTime = 2 * time.Minute
+)
+
+// TestSeeds runs random scenarios, by default few; make sim runs many. One
+// that fails is made smaller and printed.
+// R-6.4.1-01 R-8.2-02 R-8.2-04
 func TestSeeds(t *testing.T) {
-	if *oneSeed >= 0 {
-		seed := uint64(*oneSeed)
-		o := Options{}
-		if *verbose {
-			o.Trace = os.Stdout
-			o.Tap = func(p Packet) { fmt.Println(p) }
-		}
-		if *withPcap != "" {
-			f, err := os.Create(*withPcap)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			w, err := pcapng.New(f, "gosctp sim")
-			if err != nil {
-				t.Fatal(err)
-			}
-			print := o.Tap
-			o.Tap = func(p Packet) {
-				if print != nil {
-					print(p)
-				}
-				// Lost packets are of interest too, so what counts is the sender.
-				if !p.Arrived {
-					w.Write(pcapng.Packet{Time: time.Unix(0, int64(p.At)), Src: p.Src, Dst: p.Dst, Data: p.Data})
-				}
-			}
-			defer func() {
-				if err := w.Close(); err != nil {
-					t.Error(err)
-				}
-			}()
-		}
-		s := Random(seed)
-		t.Logf("scenario: %+v", s)
-		report(t, seed, Run(seed, s, o))
+	if *oneSeed >= 0 || *oneFile != "" {
+		one(t)
 		return
 	}
 	start := time.Now()
@@ -65,9 +44,11 @@ func TestSeeds(t *testing.T) {
 		*seeds /= 5
 	}
 	for i := range uint64(*seeds) {
-		r := Run(*from+i, Random(*from+i), Options{})
-		if !report(t, *from+i, r) {
-			t.Fatal("stopped at the first seed that fails")
+		seed := *from + i
+		s := Random(seed)
+		r := Run(seed, s, Options{})
+		if !report(t, seed, s, r) {
+			t.Fatalf("stopped at seed %d, the first that fails", seed)
 		}
 		total.Packets += r.Packets
 		total.Messages += r.Messages
@@ -75,16 +56,116 @@ func TestSeeds(t *testing.T) {
 		total.Graceful += r.Graceful
 		total.Ended += r.Ended
 		total.Time += r.Time
+		total.Counts.Add(r.Counts)
 	}
-	t.Logf("%d seeds in %v: %d associations closed gracefully, %d ended otherwise, %d messages of %d MB verified, %d packets, %.0f hours of their time",
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d seeds in %v:\n%10d associations closed gracefully\n%10d ended otherwise\n%10d messages verified\n%10d MB in them\n%10d packets\n%10.0f hours of their time\n",
 		*seeds, time.Since(start).Round(time.Millisecond), total.Graceful, total.Ended, total.Messages, total.Bytes>>20, total.Packets, total.Time.Seconds()/3600)
+	for c, n := range total.Counts {
+		fmt.Fprintf(&b, "%10d %v\n", n, Count(c))
+		if n == 0 && *seeds >= defaultSeeds && *from == 1 && Count(c) != BlackHoles {
+			t.Errorf("no %v in %d seeds", Count(c), *seeds)
+		}
+	}
+	t.Log(b.String())
 }
 
-func report(t *testing.T, seed uint64, r Result) bool {
+// one runs a single scenario, to be looked at.
+func one(t *testing.T) {
+	seed := uint64(*oneSeed)
+	var s Scenario
+	if *oneFile != "" {
+		var err error
+		if seed, s, err = readScenario(*oneFile); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		s = Random(seed)
+	}
+	o := Options{}
+	if *verbose {
+		o.Trace = os.Stdout
+		o.Tap = func(p Packet) { fmt.Println(p) }
+	}
+	if *withPcap != "" {
+		f, err := os.Create(*withPcap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		w, err := pcapng.New(f, "gosctp sim")
+		if err != nil {
+			t.Fatal(err)
+		}
+		print := o.Tap
+		o.Tap = func(p Packet) {
+			if print != nil {
+				print(p)
+			}
+			// Lost packets are of interest too, so what counts is the sender.
+			if !p.Arrived {
+				w.Write(pcapng.Packet{Time: time.Unix(0, int64(p.At)), Src: p.Src, Dst: p.Dst, Data: p.Data})
+			}
+		}
+		defer func() {
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+	}
+	t.Logf("scenario:\n%s", s.Text(seed))
+	report(t, seed, s, Run(seed, s, o))
+}
+
+func readScenario(file string) (uint64, Scenario, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, Scenario{}, err
+	}
+	return ParseScenario(string(text))
+}
+
+// report fails the test if the run did, with the smallest scenario that does.
+func report(t *testing.T, seed uint64, s Scenario, r Result) bool {
 	t.Helper()
 	if r.Err == nil {
 		return true
 	}
-	t.Errorf("seed %d:\n%v\n\nThe last steps:\n%s\nAgain: go test ./sim -run TestSeeds -sim.seed=%d -sim.trace", seed, r.Err, r.Tail, seed)
+	t.Errorf("seed %d:\n%v\n\nThe last steps:\n%s\nAgain: go test ./sim -run 'TestSeeds$' -sim.seed=%d -sim.trace", seed, r.Err, r.Tail, seed)
+	if *noShrink {
+		return false
+	}
+	end := time.Now().Add(shrinkTime)
+	small, ok := Shrink(seed, s, Options{}, shrinkRuns, func() bool { return time.Now().After(end) })
+	if !ok {
+		t.Error("the same seed did not fail again: a run depends on something that is not in its scenario")
+		return false
+	}
+	where := ""
+	if f, err := os.CreateTemp("", fmt.Sprintf("sim-%d-*.txt", seed)); err == nil {
+		fmt.Fprint(f, small)
+		f.Close()
+		where = f.Name()
+	}
+	t.Errorf("the smallest scenario that fails so:\n%s\n%v\n\nIts last steps:\n%s\nAgain: go test ./sim -run 'TestSeeds$' -sim.scenario=%s -sim.trace",
+		small, small.Result.Err, small.Result.Tail, where)
 	return false
+}
+
+// Scenarios that found something once. Keep what a failing seed printed by
+// putting it there.
+func TestScenariosThatFailed(t *testing.T) {
+	files, err := filepath.Glob("testdata/scenarios/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scenarios", err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			seed, s, err := readScenario(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			report(t, seed, s, Run(seed, s, Options{}))
+		})
+	}
 }

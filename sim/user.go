@@ -24,6 +24,18 @@ const (
 	AbortAt                      // by ABORT, at a time
 )
 
+var closingNames = names{"never", "when-sent", "at", "abort-at"}
+
+// MarshalText implements encoding.TextMarshaler.
+func (c Closing) MarshalText() ([]byte, error) { return closingNames.text(uint8(c)) }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (c *Closing) UnmarshalText(b []byte) (err error) {
+	n, err := closingNames.value(b)
+	*c = Closing(n)
+	return err
+}
+
 // UserPlan is what one end of an association does.
 type UserPlan struct {
 	Messages  int
@@ -35,17 +47,24 @@ type UserPlan struct {
 	ReadBytes int           // per read, with ReadPause
 	Closing   Closing
 	CloseAt   mono.Duration // after the start of the association
+	// Pokes is how many other calls of the API come in between, at random
+	// times PokeEvery apart on average.
+	Pokes     int
+	PokeEvery mono.Duration
 }
 
 // user is one end of an association: it sends, reads, checks and closes.
 type user struct {
-	run  *run
-	name string
-	plan UserPlan
-	rng  *rand.Rand
-	as   *stack.Assoc
-	out  *flow
-	in   *flow
+	run    *run
+	name   string
+	plan   UserPlan
+	rng    *rand.Rand
+	pair   *pair
+	side   Side
+	caller int // who called: the serial of the peer's flow
+	as     *stack.Assoc
+	out    *flow
+	in     inbox
 
 	next      int
 	pausing   bool // sends nothing for a while
@@ -54,14 +73,40 @@ type user struct {
 	list      ulpqueue.List
 	read      int // bytes read that the stack was not told of
 
-	up    bool
-	final bool // the last notification came
-	ended bool
-	end   sideeffects.End
+	up      bool
+	final   bool // the last notification came
+	ended   bool
+	end     sideeffects.End
+	crashed bool // with its host
 }
 
-func (r *run) newUser(name string, plan UserPlan, out, in *flow) *user {
-	u := &user{run: r, name: name, plan: plan, out: out, in: in, rng: rand.New(r.net.entropy("user "+name, 0))}
+// over reports whether the user has no association any more.
+func (u *user) over() bool { return u.ended || u.crashed }
+
+// newUser adds an end of a pair: the first at a side, or one that takes the
+// place of an earlier one.
+func (r *run) newUser(p *pair, side Side) *user {
+	plan, way := p.plan.A, "A to Z"
+	if side == SideZ {
+		plan, way = p.plan.Z, "Z to A"
+	}
+	serial := len(p.flows[side])
+	again := ""
+	if serial > 0 {
+		again = fmt.Sprintf(", incarnation %d", serial)
+	}
+	name := fmt.Sprintf("association %d at %v%s", p.index, side, again)
+	u := &user{
+		run: r, name: name, plan: plan, pair: p, side: side,
+		rng: rand.New(r.net.entropy("user "+name, 0)), in: newInbox(&p.flows[1-side]),
+		out: newFlow(fmt.Sprintf("association %d %s%s", p.index, way, again), r.net.seed<<8+uint64(serial<<32+2*p.index+int(side)), serial),
+	}
+	p.flows[side] = append(p.flows[side], u.out)
+	if side == SideA {
+		p.a = u
+	} else {
+		p.z = u
+	}
 	r.users = append(r.users, u)
 	return u
 }
@@ -69,14 +114,24 @@ func (r *run) newUser(name string, plan UserPlan, out, in *flow) *user {
 // start gives the user its association.
 func (u *user) start(a *stack.Assoc) {
 	u.as = a
-	n := u.run.net
 	switch u.plan.Closing {
 	case CloseAt:
-		n.At(n.Now().Add(u.plan.CloseAt), a.Shutdown)
+		u.later(u.plan.CloseAt, a.Shutdown)
 	case AbortAt:
-		n.At(n.Now().Add(u.plan.CloseAt), func() { a.Abort([]byte("had enough")) })
+		u.later(u.plan.CloseAt, func() { a.Abort([]byte("had enough")) })
 	}
+	u.pokes(u.plan.Pokes)
 	u.wake(0)
+}
+
+// later calls f, unless the user's host has crashed by then.
+func (u *user) later(after mono.Duration, f func()) {
+	n := u.run.net
+	n.At(n.Now().Add(after), func() {
+		if !u.crashed {
+			f()
+		}
+	})
 }
 
 // wake is told that something may be possible.
@@ -89,7 +144,7 @@ func (u *user) wake(sideeffects.Wake) {
 
 func (u *user) act() {
 	u.scheduled = false
-	if u.as == nil || u.ended {
+	if u.as == nil || u.over() {
 		return
 	}
 	u.receive()
@@ -102,7 +157,7 @@ func (u *user) send() {
 		b := u.as.Buffer(m.size)
 		u.out.fill(m, b.B)
 		err := u.as.Send(stack.Message{
-			Stream: m.stream, PPID: chunk.PPID(m.number), Unordered: m.unordered, Immediate: m.number%13 == 0,
+			Stream: m.stream, PPID: u.out.ppid(m), Unordered: m.unordered, Immediate: m.number%13 == 0,
 		}, b)
 		if err != nil {
 			u.as.FreeBuffer(b)
@@ -124,7 +179,7 @@ func (u *user) send() {
 		if u.plan.Pace > 0 {
 			u.pausing = true
 			pause := mono.Duration(u.rng.ExpFloat64() * float64(u.plan.Pace))
-			u.run.net.At(u.run.net.Now().Add(pause), func() { u.pausing = false; u.wake(0) })
+			u.later(pause, func() { u.pausing = false; u.wake(0) })
 		}
 	}
 	if u.next == u.plan.Messages && u.plan.Closing == CloseWhenSent {
@@ -179,7 +234,7 @@ func (u *user) receive() {
 		}
 		if u.plan.ReadPause > 0 {
 			u.resting = true
-			u.run.net.At(u.run.net.Now().Add(u.plan.ReadPause), func() { u.resting = false; u.wake(0) })
+			u.later(u.plan.ReadPause, func() { u.resting = false; u.wake(0) })
 		}
 	}
 }
@@ -203,8 +258,14 @@ func (u *user) take(m *ulpqueue.Message) {
 		u.run.fail("%s: a message of %d bytes has %d", u.name, m.Len, len(data))
 	}
 	u.read += m.Len
+	if u.run.o.spoil != nil {
+		data = u.run.o.spoil(u, data)
+	}
+	if u.run.hostile {
+		return // it need not be what was sent
+	}
 	if err := u.in.piece(m.Stream, m.Unordered, m.PPID, data, m.EOR); err != nil {
-		u.run.fail("%w", err)
+		u.run.failed(err.Error(), fmt.Errorf("%s: %w", u.name, err))
 	}
 }
 
@@ -226,7 +287,11 @@ func (u *user) notified(n *ulpqueue.Notification) {
 		}
 		u.up = true
 	case fsm.Restarted:
-		u.run.fail("%s: restarted, and nobody did", u.name)
+		if other := u.pair.user(1 - u.side); other.out.serial == 0 && !other.crashed {
+			u.run.fail("%s: restarted, and nobody did", u.name)
+		}
+		u.run.counts[Restarted]++
+		u.in.restarted()
 	case fsm.ShutdownComplete:
 		if !u.up {
 			u.run.fail("%s: SHUTDOWN_COMP before COMM_UP", u.name)
@@ -237,10 +302,6 @@ func (u *user) notified(n *ulpqueue.Notification) {
 	}
 }
 
-func (f *flow) forget(id chunk.StreamID, unordered bool) {
-	delete(f.fragment, fragmentKey{id, unordered})
-}
-
 func (u *user) finish(e sideeffects.End) {
 	u.ended, u.end = true, e
 	if !e.Ended {
@@ -249,12 +310,32 @@ func (u *user) finish(e sideeffects.End) {
 	if !u.final && e.Change != fsm.Gone {
 		u.run.fail("%s: ended (%v) without a last notification", u.name, e.Change)
 	}
+	switch e.Change {
+	case fsm.CommLost, fsm.CantStart:
+		if e.Cause != chunk.CauseUserAbort && u == u.pair.user(u.side) {
+			u.run.redial(u.pair, u.side, mono.Duration(u.rng.ExpFloat64()*float64(mono.Second)))
+		}
+	}
+}
+
+// crash ends the user with its host. What its stack has ready to be read was
+// perhaps acknowledged, so that it counts as read.
+func (u *user) crash() {
+	for u.as.Recv(&u.list, 1<<30, 0) == nil {
+		for m := u.list.Pop(); m != nil; m = u.list.Pop() {
+			u.take(m)
+			u.as.Free(m)
+		}
+	}
+	u.crashed = true
 }
 
 func (u *user) String() string {
 	switch {
 	case u.as == nil:
 		return u.name + ": no association"
+	case u.crashed:
+		return u.name + ": crashed"
 	case !u.ended:
 		return fmt.Sprintf("%s: %v", u.name, u.as.Status().State)
 	}

@@ -258,6 +258,9 @@ type Stats struct {
 	SendErrors     uint64
 	Contained      uint64 // panics that cost one association
 	Associations   int
+	Addresses      int    // of peers, that lead to an association
+	Timers         int    // associations that wait for a deadline
+	Ports          int    // in use
 	Buffers        int    // for user data, in use
 	RecvMemory     int    // bytes held for readers, overhead included; 0 without a limit
 	RingFull       uint64 // times a packet had to wait for room to send
@@ -279,6 +282,7 @@ func (s *Stack) Stats() Stats {
 		}
 		st.Contained += sh.x.Contained
 		st.Associations += len(sh.byTag)
+		st.Timers += len(sh.heap.e)
 		st.RingFull += sh.ringFull
 		if sh.budget != nil {
 			st.RecvMemory += sh.budget.Used()
@@ -287,6 +291,12 @@ func (s *Stack) Stats() Stats {
 		sh.mu.Unlock()
 	}
 	st.Buffers = s.pools.Seg.InUse()
+	s.tuplesMu.RLock()
+	st.Addresses = len(s.tuples)
+	s.tuplesMu.RUnlock()
+	s.ports.mu.RLock()
+	st.Ports = len(s.ports.by)
+	s.ports.mu.RUnlock()
 	return st
 }
 
