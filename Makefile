@@ -2,7 +2,7 @@
 # needs; as an ordinary user it runs what is possible and says what it skipped.
 
 FUZZTIME ?= 30s
-SEEDS    ?= 2000
+SEEDS    ?= 10000
 DEPTH    ?= 0
 BENCH    ?= .
 CITEST   := go -C tools run ./citest
@@ -46,8 +46,9 @@ fuzz:
 explore:
 	go test -count=1 -timeout 6h -run TestExplore -v ./sim/explore -explore.depth=$(DEPTH)
 
+# SEEDS random scenarios; a summary, or the smallest scenario that fails.
 sim:
-	go test -count=1 -timeout 6h -run TestSeeds ./sim -sim.seeds=$(SEEDS)
+	go test -count=1 -timeout 6h -run 'TestSeeds$$' -v ./sim -sim.seeds=$(SEEDS)
 
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...

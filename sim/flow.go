@@ -168,7 +168,7 @@ func (in *inbox) ordered(f *flow, id chunk.StreamID, number int, data []byte) er
 	next, known := in.next[id]
 	switch {
 	case known && i != next:
-		return fmt.Errorf("%s: message %d on stream %d arrived in the place of another: it is the %d. there, due is the %d.", f.name, number, id, i, next)
+		return fmt.Errorf("%s: message %d on stream %d arrived out of order: it is number %d there, and number %d is due", f.name, number, id, i, next)
 	case i > s.arrived:
 		return fmt.Errorf("%s: message %d on stream %d arrived, but the %d before it are missing", f.name, number, id, i-s.arrived)
 	}

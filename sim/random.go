@@ -58,8 +58,8 @@ func Random(seed uint64) Scenario {
 			}
 		}
 	}
-	if !g.tame && g.chance(.35) {
-		for range 1 + g.IntN(3) {
+	if !g.tame && g.chance(.5) {
+		for range 1 + g.IntN(4) {
 			s.Restarts = append(s.Restarts, Restart{At: g.time(), Side: Side(g.IntN(2)),
 				Down: g.pick(0, ms, 50*ms, 50*ms, 3*mono.Second, 100*mono.Second)})
 		}
@@ -142,14 +142,14 @@ func (g *generator) assoc() AssocPlan {
 	}
 	a.A, a.Z = randomUser(g.Rand, &s.A, &s.Z), randomUser(g.Rand, &s.Z, &s.A)
 	for _, u := range []*UserPlan{&a.A, &a.Z} {
-		if len(s.More) > 0 && g.chance(.5) {
+		if busy := len(s.More) + len(s.Restarts) + len(s.Rebinds); busy > 0 && g.chance(.5) {
 			u.Pace = g.pick(20*ms, 300*ms, 3*mono.Second)
 		}
 		if g.chance(.25) {
 			u.Pokes, u.PokeEvery = 1+g.IntN(20), g.pick(ms, 20*ms, 500*ms)
 		}
 	}
-	if !g.tame && g.chance(.6) && (len(s.Restarts) > 0 || g.chance(.2)) {
+	if len(s.Restarts) > 0 && g.chance(.8) || !g.tame && g.chance(.1) {
 		a.Redials = 1 + g.IntN(4)
 	}
 	g.closing(&a)

@@ -219,6 +219,9 @@ func (s *Scenario) validate() error {
 		bad("no congestion controller %q", s.CC)
 	}
 	for i, a := range s.Assocs {
+		if a.Open != OpenNobody && a.A.Closing == CloseNever && a.Z.Closing == CloseNever {
+			bad("association %d: nobody ends it", i)
+		}
 		for _, u := range []*UserPlan{&a.A, &a.Z} {
 			if u.Streams < 1 || u.MaxSize < 1 {
 				bad("association %d: %d streams, messages up to %d bytes: want 1 or more", i, u.Streams, u.MaxSize)

@@ -18,9 +18,13 @@ func TestWire(t *testing.T) {
 		n = 20
 	}
 	all := newWireGuard()
-	for seed := uint64(1); seed <= n; seed++ {
+	for seed, left := uint64(1), n; left > 0; seed++ {
 		g := newWireGuard()
 		s := Random(seed)
+		if len(s.Attacks) > 0 || s.forgetful() {
+			continue // what arrives was not all sent, or sent by somebody who forgot it
+		}
+		left--
 		res := Run(seed, s, Options{Tap: g.packet})
 		if res.Err != nil {
 			t.Fatalf("seed %d: %v", seed, res.Err)

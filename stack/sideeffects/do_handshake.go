@@ -167,6 +167,11 @@ func (x *Executor) adoptCookie() {
 		t.TiePeer = x.tie()
 	}
 	x.addListed(ck.Addrs[:ck.NAddrs])
+	if p := x.pathOfPacket(); p != tcb.NoPath {
+		// RFC 6951 section 5.4: a restarted peer may have another UDP port, and
+		// one behind a NAT since its INIT.
+		a.dests[p].to.EncapPort = x.in.EncapPort
+	}
 	a.Wakes |= WakeWritable | WakeReadable // messages may be dropped that nobody will acknowledge
 	a.data.StartSend(t.LocalTSN, t.OutStreams, t.PeerRwnd)
 	a.data.StartRecv(t.PeerTSN, t.InStreams)
