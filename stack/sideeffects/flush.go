@@ -87,6 +87,11 @@ func (x *Executor) flush() {
 		a.tx.packets++
 		a.tx.bytes += uint64(len(pkt))
 		x.Host.Emit(pkt, to)
+		if x.in != nil && x.ctl.begun() {
+			// One packet is answered by one, but for SACK and DATA; what does
+			// not fit is dropped (R-12.4-02).
+			x.ctl.reset()
+		}
 	}
 	x.ctl.reset()
 }
@@ -157,6 +162,16 @@ func (q *controls) next() (tcb.PathID, bool) {
 		}
 	}
 	return tcb.NoPath, false
+}
+
+// begun reports whether any chunk was sent.
+func (q *controls) begun() bool {
+	for i := 0; i < q.n; i++ {
+		if q.buf[i].sent {
+			return true
+		}
+	}
+	return false
 }
 
 func (q *controls) firstIs(kind chunk.Type, p tcb.PathID) bool {
