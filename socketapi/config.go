@@ -60,7 +60,7 @@ type Config struct {
 	// means no limit.
 	MaxBurst int
 	// CookieLife is Valid.Cookie.Life (60 s): for how long a handshake may be
-	// answered.
+	// answered, at most a day. The keys of the cookies are kept as long.
 	CookieLife time.Duration
 	// ShutdownGuard bounds a graceful shutdown (5 minutes, RFC 9260 section
 	// 9.2: five times RTOMax).
@@ -104,6 +104,7 @@ const (
 	minBuffer      = 4096
 	maxBuffer      = 1 << 30
 	maxSackDelay   = 500 * time.Millisecond
+	maxCookieLife  = 24 * time.Hour
 )
 
 // Validate reports all that is wrong with c, joined by errors.Join; nil if
@@ -133,6 +134,9 @@ func (c *Config) Validate() error {
 	}
 	if c.SackDelay > maxSackDelay {
 		bad("SackDelay %v exceeds %v", c.SackDelay, maxSackDelay) // R-6.2-14
+	}
+	if c.CookieLife > maxCookieLife {
+		bad("CookieLife %v exceeds %v", c.CookieLife, maxCookieLife)
 	}
 	if c.SackFreq < 0 {
 		bad("SackFreq is negative")

@@ -79,6 +79,7 @@ func TestConfigValidate(t *testing.T) {
 		{"RTOInitial", func(c *Config) { c.RTOInitial = 2 * time.Minute }},
 		// R-6.2-14
 		{"SackDelay", func(c *Config) { c.SackDelay = 501 * time.Millisecond }},
+		{"CookieLife", func(c *Config) { c.CookieLife = 24*time.Hour + 1 }},
 		{"SackFreq", func(c *Config) { c.SackFreq = -1 }},
 		{"SackBatch", func(c *Config) { c.SackBatch = -1 }},
 		{"CookieLife", func(c *Config) { c.CookieLife = -1 }},

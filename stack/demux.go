@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/stack/sideeffects"
 )
 
 // tuple names an association by addresses: an endpoint of ours, and an address
@@ -45,7 +46,7 @@ func (s *Stack) lookup(ep *Endpoint, src netip.Addr, port uint16, packet []byte)
 			break
 		}
 		if addr, e := chunk.ParamAddr(p); e == chunk.ErrNone {
-			if a := s.tuples[tuple{ep.root, addr, port}]; a != nil {
+			if a := s.tuples[tuple{ep.root, sideeffects.Scoped(addr, src), port}]; a != nil {
 				return a
 			}
 		}

@@ -209,7 +209,6 @@ func (b *rxRun) outOfBlue() {
 	if !s.ports.answers(int(b.in.Link), b.in.Header.DstPort) || !s.blue.take(b.now) {
 		return
 	}
-	// A cookie can be opened by the shard that made it.
 	sh := s.shards[uint32(b.in.Header.VTag)%uint32(len(s.shards))]
 	b.hold(sh)
 	sh.current = nil

@@ -578,7 +578,7 @@ func TestCookieFromElsewhere(t *testing.T) {
 		}
 	})
 	t.Run("R-5.1.5-01 the key is gone", func(t *testing.T) {
-		p := newRig(t, withConfig(func(c *tcb.Config) { c.ValidCookieLife = 100 * 60 * 60 * mono.Second })).peer()
+		p := newRig(t).peer()
 		p.sendTag(0, p.init())
 		p.takeInitAck()
 		old := *p
@@ -588,7 +588,6 @@ func TestCookieFromElsewhere(t *testing.T) {
 			q.port++
 			q.sendTag(0, q.init())
 			q.takeInitAck()
-			// Whichever shard it goes to, the key changes there.
 			q.send(q.echo())
 			p.take()
 		}
@@ -599,6 +598,28 @@ func TestCookieFromElsewhere(t *testing.T) {
 			t.Fatal("an old cookie was good")
 		}
 	})
+}
+
+// TestCookieOfAnotherShard: the INIT was answered where its source belongs, and
+// by the time of the COOKIE ECHO we have begun an association of our own, in
+// any shard: that one can tell that the cookie is ours, and stale. R-5.2.4-02
+func TestCookieOfAnotherShard(t *testing.T) {
+	r := newRig(t, withOptions(func(o *stack.Options) { o.Shards = 8 }))
+	for i := range 16 {
+		p := r.peer()
+		p.port += uint16(i)
+		p.sendTag(0, p.init())
+		p.takeInitAck()
+		a, err := r.ep.Associate([]netip.Addr{there}, p.port, 0, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.wait(61 * mono.Second)
+		r.take()
+		p.send(p.echo())
+		r.expect("ERROR(3)")
+		a.Abort(nil)
+	}
 }
 
 // TestCookieReplay: a cookie is good once; after the end it makes a new

@@ -72,6 +72,8 @@ type Stack struct {
 	tuples   map[tuple]*Assoc
 
 	entropyMu sync.Mutex
+	keysMu    sync.Mutex
+	keys      sideeffects.CookieKeys
 	nextID    atomic.Uint32
 	blue      bucket
 	counters  counters

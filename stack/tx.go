@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/transport"
 )
@@ -175,6 +176,14 @@ func (sh *shard) tooBig(failed []tooBig) {
 
 // Entropy implements sideeffects.Host.
 func (sh *shard) Entropy(b []byte) { sh.stack.random(b) }
+
+// Secrets implements sideeffects.Host: all shards have the same keys.
+func (sh *shard) Secrets(now mono.Time, life mono.Duration) *sideeffects.Secrets {
+	s := sh.stack
+	s.keysMu.Lock()
+	defer s.keysMu.Unlock()
+	return s.keys.At(now, life, s.random)
+}
 
 // NewTag implements sideeffects.Host: the tag says which shard it belongs to.
 func (sh *shard) NewTag() chunk.VTag {

@@ -132,7 +132,10 @@ func cookieCase(t *testing.T, s tcb.State, local, peer, tl, tp compared, stale b
 		}
 	case 'B':
 		want := "adopt cookie; send COOKIE ACK>src; tell RESTART"
-		if s == tcb.CookieWait || s == tcb.CookieEchoed {
+		switch {
+		case s.MaySendData():
+			want += "; heartbeats" // R-5.4-02: addresses that are new are probed
+		case s < tcb.Established:
 			want = "stop T1-init; stop T1-cookie; adopt cookie; send COOKIE ACK>src; ESTABLISHED; tell COMM_UP; heartbeats"
 		}
 		if d != fsm.Consume || got != want {

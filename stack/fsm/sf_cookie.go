@@ -127,6 +127,9 @@ func cookieCollision(v tcb.View, ev *Event, out *Commands) Disposition {
 		out.verb(CmdAdoptCookie)
 		ackCookie(v, ev, out)
 		out.notify(NoteAssocChange, uint32(Restarted), 0, Span{})
+		if v.State().MaySendData() {
+			out.verb(CmdHeartbeats) // it may have told of more addresses
+		}
 	}
 	return Consume
 }

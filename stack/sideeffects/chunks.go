@@ -169,7 +169,7 @@ func (x *Executor) decodeInit(c chunk.Chunk) {
 	x.init.Decode(c)
 	x.ev.Init = &x.init
 	for i := range x.init.Addrs[:x.init.NAddrs] {
-		x.init.Addrs[i] = scoped(x.init.Addrs[i], x.in.Src)
+		x.init.Addrs[i] = Scoped(x.init.Addrs[i], x.in.Src)
 	}
 	if !x.live() || x.ev.ID != fsm.EvInit {
 		return

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
-	"hash"
 	"net/netip"
 
 	"github.com/gosctp/gosctp/chunk"
@@ -37,46 +36,14 @@ type Cookie struct {
 const (
 	cookieFixed = 4 + 2*8 + 8*4 + 5*2 + 2*17
 	cookieMAC   = sha256.Size
-	keyLife     = 30 * 60 * mono.Second
 )
-
-// cookieKeys are the secrets of the MAC. They change every half hour; a cookie
-// made just before a change is still good with the previous one.
-type cookieKeys struct {
-	mac [2]hash.Hash
-	id  uint8
-	due mono.Time
-	sum [cookieMAC]byte
-}
-
-func (x *Executor) rotateKeys() {
-	k := &x.keys
-	if k.mac[0] != nil && x.now < k.due {
-		return
-	}
-	var secret [32]byte
-	x.Host.Entropy(secret[:])
-	k.mac[1] = k.mac[0]
-	if x.now >= k.due.Add(keyLife) {
-		k.mac[1] = nil // nobody came for long: that one is too old as well
-	}
-	k.mac[0] = hmac.New(sha256.New, secret[:])
-	k.id++
-	k.due = x.now.Add(keyLife)
-}
-
-func (x *Executor) mac(h hash.Hash, b []byte) []byte {
-	h.Reset()
-	h.Write(b)
-	return h.Sum(x.keys.sum[:0])
-}
 
 // appendCookie seals c.
 func (x *Executor) appendCookie(b []byte, c *Cookie) []byte {
-	x.rotateKeys()
+	x.useKeys(c.Lifetime)
 	start := len(b)
 	be := binary.BigEndian
-	b = append(b, 1, x.keys.id, uint8(c.NAddrs), c.Link)
+	b = append(b, 1, x.keys.from.ID, uint8(c.NAddrs), c.Link)
 	b = be.AppendUint64(b, uint64(c.Created))
 	b = be.AppendUint64(b, uint64(c.Lifetime))
 	for _, v := range [...]uint32{
@@ -128,13 +95,10 @@ func (x *Executor) openCookie(b []byte) {
 		return
 	}
 	body, sum := b[:cookieFixed+17*n], b[cookieFixed+17*n:]
-	x.rotateKeys()
-	h := x.keys.mac[0]
-	if b[1] != x.keys.id {
-		h = x.keys.mac[1]
-		if h == nil || b[1] != x.keys.id-1 {
-			return
-		}
+	x.useKeys(0)
+	h := x.keyOf(b[1])
+	if h == nil {
+		return
 	}
 	// The chunk's length may count padding that was ours.
 	if len(sum) > cookieMAC+3 || !hmac.Equal(x.mac(h, body), sum[:cookieMAC]) {
@@ -150,11 +114,11 @@ func (x *Executor) openCookie(b []byte) {
 		TieLocal: be.Uint32(b[36:]), TiePeer: be.Uint32(b[40:]),
 		PeerRwnd: be.Uint32(b[44:]), OutStreams: be.Uint16(b[48:]), InStreams: be.Uint16(b[50:]),
 		LocalPort: be.Uint16(b[52:]), PeerPort: be.Uint16(b[54:]), EncapPort: be.Uint16(b[56:]),
-		LocalAddr: scoped(readAddr(b[62:]), x.in.Dst), PeerAddr: scoped(readAddr(b[79:]), x.in.Src),
+		LocalAddr: Scoped(readAddr(b[62:]), x.in.Dst), PeerAddr: Scoped(readAddr(b[79:]), x.in.Src),
 		Link: b[3], NAddrs: n,
 	}
 	for i := range c.Addrs[:n] {
-		c.Addrs[i] = scoped(readAddr(b[cookieFixed+17*i:]), x.in.Src)
+		c.Addrs[i] = Scoped(readAddr(b[cookieFixed+17*i:]), x.in.Src)
 	}
 	hdr := &x.in.Header
 	if c.LocalPort != hdr.DstPort || c.PeerPort != hdr.SrcPort || c.LocalTag != hdr.VTag {

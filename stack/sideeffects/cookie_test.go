@@ -127,7 +127,7 @@ func TestCookieKeys(t *testing.T) {
 	w := newWorld(t)
 	mk := func() ([]byte, chunk.Header) {
 		c, h := sampleCookie(rand.New(rand.NewPCG(4, 4)), w.now)
-		c.Lifetime = 1 << 60
+		c.Lifetime = 30 * 60 * mono.Second
 		w.x.now = w.now
 		return w.x.appendCookie(nil, &c), h
 	}
@@ -171,6 +171,37 @@ func TestCookieKeys(t *testing.T) {
 	}
 	if now, _ := mk(); now[1] != old[1] || w.open(old, h).Valid {
 		t.Error("the number says more than the key")
+	}
+}
+
+// A cookie that lives for hours is good all that time, however often the keys
+// could change meanwhile, and stale afterwards. R-5.1.5-04
+func TestCookieThatLivesLong(t *testing.T) {
+	w := newWorld(t)
+	mk := func(life mono.Duration) ([]byte, chunk.Header) {
+		c, h := sampleCookie(rand.New(rand.NewPCG(4, 4)), w.now)
+		c.Lifetime = life
+		w.x.now = w.now
+		return w.x.appendCookie(nil, &c), h
+	}
+	const hour = 3600 * mono.Second
+	first, _ := mk(60 * mono.Second)
+	w.now = w.now.Add(keyLife - mono.Second) // the key is about to change
+	long, h := mk(5 * hour)
+	if long[1] != first[1] {
+		t.Fatal("this tests nothing: there is a new key already")
+	}
+	for made := w.now; w.now < made.Add(5*hour); w.now = w.now.Add(9 * 60 * mono.Second) {
+		mk(60 * mono.Second)
+		if f := w.open(long, h); !f.Valid || f.Expired {
+			t.Fatalf("after %v: %+v", w.now.Sub(made), f)
+		}
+	}
+	if f := w.open(long, h); !f.Valid || !f.Expired {
+		t.Errorf("past its life: %+v", f)
+	}
+	if now, _ := mk(60 * mono.Second); now[1] == long[1] {
+		t.Error("the key never changed")
 	}
 }
 

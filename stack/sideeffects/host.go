@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
 )
 
 // Host is the world around an Executor: where packets go, where randomness
@@ -16,6 +17,9 @@ type Host interface {
 	Emit(packet []byte, to Addressing)
 	// Entropy fills b with random bytes.
 	Entropy(b []byte)
+	// Secrets returns the keys for State Cookies that are good now; life is
+	// that of the cookie to be made, 0 if none is.
+	Secrets(now mono.Time, life mono.Duration) *Secrets
 	// NewTag returns a random Verification Tag that no association here uses.
 	NewTag() chunk.VTag
 	// Route says how dst is reached by the association or endpoint whose

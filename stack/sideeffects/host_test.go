@@ -33,6 +33,7 @@ type world struct {
 	local   []netip.Addr
 	created *Association
 	ended   int
+	keys    CookieKeys
 	fixed   []byte // if set, what Entropy gives, over and over
 }
 
@@ -69,6 +70,10 @@ func (w *world) Entropy(b []byte) {
 		return
 	}
 	w.rnd.Read(b)
+}
+
+func (w *world) Secrets(now mono.Time, life mono.Duration) *Secrets {
+	return w.keys.At(now, life, w.Entropy)
 }
 
 func (w *world) NewTag() chunk.VTag {
