@@ -67,6 +67,8 @@ func (m *machine) occurs(ev *fsm.Event) bool {
 		return m.t != nil && m.ingested
 	case fsm.EvViolation:
 		return m.t != nil && (m.ingested || m.sacked)
+	case fsm.EvRoute:
+		return m.t != nil && m.onPath(ev)
 	case fsm.EvProtoUnreach, fsm.EvInternalError:
 		return m.t != nil
 	}
@@ -268,6 +270,16 @@ func (m *machine) do(ev *fsm.Event, c *fsm.Command) error {
 			return err
 		}
 		t.CtlPath = c.Path
+	case fsm.CmdRoute:
+		p, err := path(c.Path)
+		if err != nil {
+			return err
+		}
+		p.Cut = c.A == 1
+	case fsm.CmdRescue:
+		if _, err := path(c.Path); err != nil {
+			return err
+		}
 	case fsm.CmdStale:
 		t.StaleRetries++
 		t.CookieLifetime, t.PeerTag, t.TiePeer, t.CtlSent = c.A, 0, 0, m.now
@@ -347,6 +359,8 @@ func (m *machine) event(in *input) fsm.Event {
 		if ev.Init.Verdict == chunk.ErrZeroTag {
 			ev.Init.Tag = 0
 		}
+	case fsm.EvRoute, fsm.EvPrimSetSource:
+		ev.Facts.Cut, ev.Facts.SourceGone, ev.Facts.Foreign = x&1 != 0, x&2 != 0, x&12 == 12
 	case fsm.EvCookieEcho:
 		ev.Cookie = m.cookie(x)
 	case fsm.EvHeartbeatAck:

@@ -3,6 +3,7 @@ package socketapi
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/gosctp/gosctp/internal/mono"
@@ -28,6 +29,11 @@ type Config struct {
 	// the peer has named: behind NAT, or beside private networks, others are
 	// of no use to it.
 	AllAddresses bool
+	// PathSources pins own addresses: packets to an address of the peer's that
+	// is a key come from its value, from the INIT on, as after
+	// Conn.SetPathSource. The values must be among LocalAddr, or the host's
+	// addresses if Dial binds to all. Listen ignores it.
+	PathSources map[netip.Addr]netip.Addr
 	// RemoteUDPPort is the peer's UDP port with UDP encapsulation (RFC 6951);
 	// 0 means HostConfig.UDP.RemotePort.
 	RemoteUDPPort uint16

@@ -145,6 +145,22 @@ func (c *Conn) SetPrimary(addr netip.Addr) error {
 	return nil
 }
 
+// SetPathSource has packets to one of the peer's addresses come from src, one
+// of the association's own (see LocalAddr), and from no other: DATA and its
+// acknowledgements, HEARTBEATs and retransmissions. While the host does not have
+// src the path is not used if there is another. The zero Addr leaves the choice
+// to the host's routes again. An address that is not the peer's gives EINVAL,
+// one that is not the association's own EADDRNOTAVAIL.
+func (c *Conn) SetPathSource(peer, src netip.Addr) error {
+	if c.closed.Load() {
+		return c.opError("set", net.ErrClosed)
+	}
+	if err := c.a.SetPathSource(peer, src); err != nil {
+		return c.opError("set", translate(err))
+	}
+	return nil
+}
+
 // SetDeadline sets the deadlines for reading and writing. A deadline that
 // passes, also while a call waits, gives os.ErrDeadlineExceeded until it is
 // set anew. The zero Time means none.

@@ -110,10 +110,11 @@ func (c *Conn) associate(ctx context.Context, ep *stack.Endpoint, remote *Addr, 
 		return fmt.Errorf("sctp: a peer needs an address and a port: %w", errInvalid)
 	}
 	var udp uint16
+	var sources map[netip.Addr]netip.Addr
 	if cfg != nil {
-		udp = cfg.RemoteUDPPort
+		udp, sources = cfg.RemoteUDPPort, cfg.PathSources
 	}
-	a, err := ep.Associate(remote.IPs, remote.Port, udp, c.cfg, func(sideeffects.Wake) {})
+	a, err := ep.AssociateFrom(sources, remote.IPs, remote.Port, udp, c.cfg, func(sideeffects.Wake) {})
 	if err != nil {
 		return err
 	}

@@ -107,9 +107,10 @@ type lateLink struct {
 	opened chan struct{} // closed once link is there
 	closed chan struct{}
 
-	mu   sync.Mutex
-	link *udpencap.Link
-	done bool
+	mu      sync.Mutex
+	link    *udpencap.Link
+	done    bool
+	changed func() // of Watch
 }
 
 func newLateLink(cfg udpencap.Config) *lateLink {
@@ -117,21 +118,43 @@ func newLateLink(cfg udpencap.Config) *lateLink {
 }
 
 func (l *lateLink) open() error {
+	u, changed, err := l.openOnce()
+	if u != nil && changed != nil {
+		changed() // the host has this link's addresses now
+	}
+	return err
+}
+
+// openOnce returns the link if it is new, and who watches it.
+func (l *lateLink) openOnce() (*udpencap.Link, func(), error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.done {
-		return errHostClosed
+		return nil, nil, errHostClosed
 	}
 	if l.link != nil {
-		return nil
+		return nil, nil, nil
 	}
 	u, err := udpencap.Open(l.cfg)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	l.link = u
+	if l.changed != nil {
+		u.Watch(l.changed)
+	}
 	close(l.opened)
-	return nil
+	return u, l.changed, nil
+}
+
+// Watch implements transport.Watcher.
+func (l *lateLink) Watch(changed func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.changed = changed
+	if l.link != nil {
+		l.link.Watch(changed)
+	}
 }
 
 func (l *lateLink) isOpen() bool { return l.get() != nil }
@@ -146,6 +169,13 @@ func (l *lateLink) get() *udpencap.Link {
 }
 
 var errNotOpen = fmt.Errorf("%w: the link is not open", transport.ErrUnreachable)
+
+// Forget implements transport.Watcher.
+func (l *lateLink) Forget() {
+	if u := l.get(); u != nil {
+		u.Forget()
+	}
+}
 
 // ReadBatch implements transport.Link.
 func (l *lateLink) ReadBatch(slots []transport.RxSlot) (int, error) {
@@ -204,6 +234,8 @@ func (l *lateLink) Close() error {
 	return nil
 }
 
+var _ transport.Watcher = (*lateLink)(nil)
+
 // Packet is an SCTP packet as a PacketTap sees it. Data is valid during the
 // call only.
 type Packet struct {
@@ -235,6 +267,20 @@ func watch(l transport.Link, log *slog.Logger, tap func(Packet)) transport.Link 
 		return &watchedPorts{w, p}
 	}
 	return &w
+}
+
+// Watch implements transport.Watcher, as far as the link does.
+func (w *watched) Watch(changed func()) {
+	if l, ok := w.Link.(transport.Watcher); ok {
+		l.Watch(changed)
+	}
+}
+
+// Forget implements transport.Watcher, as far as the link does.
+func (w *watched) Forget() {
+	if l, ok := w.Link.(transport.Watcher); ok {
+		l.Forget()
+	}
 }
 
 // ReadBatch implements transport.Link.

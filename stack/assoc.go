@@ -24,6 +24,7 @@ type Assoc struct {
 	ep    *Endpoint
 
 	// With the shard's lock.
+	serial    uint32     // in order of creation
 	tag       chunk.VTag // filed under
 	tuples    []tuple
 	heapAt    int
@@ -44,7 +45,7 @@ type Assoc struct {
 }
 
 func newAssoc(sh *shard, ep *Endpoint) *Assoc {
-	a := &Assoc{shard: sh, ep: ep, heapAt: -1}
+	a := &Assoc{shard: sh, ep: ep, serial: sh.stack.nextID.Add(1), heapAt: -1}
 	a.a.Owner = a
 	return a
 }

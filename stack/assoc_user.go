@@ -59,10 +59,38 @@ func (a *Assoc) SetPrimary(addr netip.Addr) error {
 	return ErrPathState
 }
 
-// Errors of SetPrimary.
+// SetPathSource pins the own address that packets to addr come from; the zero
+// Addr leaves it to the host again.
+func (a *Assoc) SetPathSource(addr, src netip.Addr) error {
+	sh := a.shard
+	sh.mu.Lock()
+	if a.a.State() == tcb.Closed {
+		err := a.endError()
+		sh.mu.Unlock()
+		return err
+	}
+	sh.current = a
+	r := sh.x.SetSource(&a.a, addr.Unmap(), src.Unmap(), sh.stack.clock.Now())
+	sh.settle(a)
+	sh.release()
+	switch r {
+	case fsm.ResultOK:
+		return nil
+	case fsm.ResultNoPath:
+		return ErrNoPath
+	case fsm.ResultNoSource:
+		return ErrNoSource
+	}
+	return &EndError{a.End()}
+}
+
+// Errors about paths.
 var (
 	// ErrNoPath: that is not an address of the peer's.
 	ErrNoPath = fmt.Errorf("sctp: not an address of the peer: %w", syscall.EINVAL)
+	// ErrNoSource: that is not an address that the association, or the
+	// endpoint, has for this peer's address.
+	ErrNoSource = fmt.Errorf("sctp: not an own address for this path: %w", syscall.EADDRNOTAVAIL)
 	// ErrPathState: the address is not confirmed yet, or the association is
 	// not up or closing.
 	ErrPathState = fmt.Errorf("sctp: the path cannot be used now: %w", syscall.EAGAIN)

@@ -13,6 +13,7 @@ import (
 	"github.com/gosctp/gosctp/stack/pipes/path"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
+	"github.com/gosctp/gosctp/transport"
 )
 
 // Endpoint is a local port with one or more addresses (RFC 9260 section 1.3).
@@ -39,27 +40,9 @@ func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoin
 	if s.closed.Load() {
 		return nil, net.ErrClosed
 	}
-	local = slices.Clone(local)
-	for i, a := range local {
-		a = a.Unmap()
-		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
-			return nil, fmt.Errorf("sctp: cannot bind to %v: %w", a, syscall.EINVAL)
-		}
-		if slices.Contains(local[:i], a) {
-			return nil, fmt.Errorf("sctp: %v is named twice: %w", a, syscall.EINVAL)
-		}
-		local[i] = a
-	}
-	if len(local) > 0 {
-		have, err := s.Addrs()
-		if err != nil {
-			return nil, err
-		}
-		for _, a := range local {
-			if !slices.Contains(have, a) && !slices.Contains(have, a.WithZone("")) && !a.IsLoopback() {
-				return nil, fmt.Errorf("sctp: %v is not an address of this host: %w", a, syscall.EADDRNOTAVAIL)
-			}
-		}
+	local, err := s.bindable(local)
+	if err != nil {
+		return nil, err
 	}
 	ep := &Endpoint{stack: s, cfg: sideeffects.Settings{Config: cfg, Local: local}, refs: 1}
 	ep.root = ep
@@ -74,6 +57,65 @@ func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoin
 // lock held, and so do the methods of what it makes: they must not block or
 // call the stack. Call it before Listen and Associate.
 func (ep *Endpoint) SetCongestion(f func() path.Controller) { ep.cfg.Congestion = f }
+
+// bindable checks addresses that an endpoint is to have.
+func (s *Stack) bindable(local []netip.Addr) ([]netip.Addr, error) {
+	local = slices.Clone(local)
+	for i, a := range local {
+		a = a.Unmap()
+		if !a.IsValid() || a.IsUnspecified() || a.IsMulticast() {
+			return nil, fmt.Errorf("sctp: cannot bind to %v: %w", a, syscall.EINVAL)
+		}
+		if !a.IsLoopback() {
+			own, n, err := s.own(a)
+			switch {
+			case err != nil:
+				return nil, err
+			case n == 0:
+				return nil, fmt.Errorf("sctp: %v is not an address of this host: %w", a, syscall.EADDRNOTAVAIL)
+			case n > 1:
+				return nil, fmt.Errorf("sctp: %v is an address of several interfaces, and needs a zone: %w", a, syscall.EINVAL)
+			}
+			a = own
+		}
+		if slices.Contains(local[:i], a) {
+			return nil, fmt.Errorf("sctp: %v is named twice: %w", a, syscall.EINVAL)
+		}
+		local[i] = a
+	}
+	return local, nil
+}
+
+// own returns an address of this host, and how many there are that it can mean:
+// a link-local one without a zone may be on several interfaces.
+func (s *Stack) own(a netip.Addr) (own netip.Addr, n int, err error) {
+	for range 2 {
+		have, err := s.Addrs()
+		if err != nil {
+			return own, 0, err
+		}
+		for _, h := range have {
+			if h == a {
+				return a, 1, nil
+			}
+			if a.Zone() == "" && h.WithZone("") == a || h.Zone() == "" && a.WithZone("") == h {
+				if n == 0 || own != h {
+					n++
+				}
+				own = h
+			}
+		}
+		if n > 0 {
+			return own, n, nil
+		}
+		for _, l := range s.links { // it may have come up just now
+			if w, ok := l.Link.(transport.Watcher); ok {
+				w.Forget()
+			}
+		}
+	}
+	return own, 0, nil
+}
 
 // Listen makes the endpoint take associations; ready is called, from any
 // goroutine, when one waits to be accepted.
@@ -220,7 +262,17 @@ var ErrNoPeer = errors.New("sctp: no route to any of the peer's addresses")
 // encapsulate, 0 for the link's default. The id is the caller's handle for the
 // time when the association is up, or has failed.
 func (ep *Endpoint) Associate(peers []netip.Addr, port, encapPort uint16, cfg *tcb.Config, wake func(sideeffects.Wake)) (*Assoc, error) {
+	return ep.AssociateFrom(nil, peers, port, encapPort, cfg, wake)
+}
+
+// AssociateFrom is Associate with own addresses for some of the peer's: packets
+// to an address that is a key come from its value, which must be an address of
+// the endpoint.
+func (ep *Endpoint) AssociateFrom(sources map[netip.Addr]netip.Addr, peers []netip.Addr, port, encapPort uint16, cfg *tcb.Config, wake func(sideeffects.Wake)) (*Assoc, error) {
 	s := ep.stack
+	if err := ep.mayPin(sources, peers); err != nil {
+		return nil, err
+	}
 	if port == 0 || len(peers) == 0 {
 		return nil, fmt.Errorf("sctp: no peer to connect to: %w", syscall.EINVAL)
 	}
@@ -246,9 +298,9 @@ func (ep *Endpoint) Associate(peers []netip.Addr, port, encapPort uint16, cfg *t
 		ep.unref()
 		return nil, net.ErrClosed
 	}
-	sh.x.Prepare(&a.a, set, s.nextID.Add(1), ep.port, port)
+	sh.x.Prepare(&a.a, set, a.serial, ep.port, port)
 	for _, p := range peers {
-		sh.x.AddPeer(&a.a, p.Unmap(), encapPort)
+		sh.x.AddPeer(&a.a, p.Unmap(), sources[p], encapPort)
 	}
 	if a.a.TCB().NumPaths() == 0 {
 		sh.mu.Unlock()
@@ -271,6 +323,27 @@ func (ep *Endpoint) Associate(peers []netip.Addr, port, encapPort uint16, cfg *t
 	return a, nil
 }
 
+// mayPin checks the own addresses that a user wants for addresses of a peer.
+func (ep *Endpoint) mayPin(sources map[netip.Addr]netip.Addr, peers []netip.Addr) error {
+	for peer, src := range sources {
+		if !slices.Contains(peers, peer) {
+			return fmt.Errorf("%w: %v", ErrNoPath, peer)
+		}
+		ok := slices.Contains(ep.cfg.Local, src)
+		if len(ep.cfg.Local) == 0 {
+			own, n, err := ep.stack.own(src)
+			if err != nil {
+				return err
+			}
+			ok = n == 1 && own == src
+		}
+		if !ok || src.Is4() != peer.Unmap().Is4() {
+			return fmt.Errorf("%w: %v toward %v", ErrNoSource, src, peer)
+		}
+	}
+	return nil
+}
+
 // Create implements sideeffects.Host: a COOKIE ECHO makes an association.
 func (sh *shard) Create(c *sideeffects.Cookie) *sideeffects.Association {
 	ep := sh.creating
@@ -279,7 +352,7 @@ func (sh *shard) Create(c *sideeffects.Cookie) *sideeffects.Association {
 	}
 	a := newAssoc(sh, ep)
 	a.inbound = true
-	sh.x.Prepare(&a.a, ep.cfg, sh.stack.nextID.Add(1), c.LocalPort, c.PeerPort)
+	sh.x.Prepare(&a.a, ep.cfg, a.serial, c.LocalPort, c.PeerPort)
 	if !sh.stack.fileFirst(a, c.PeerAddr, c.PeerPort) {
 		sh.stack.inbound.Add(-1)
 		ep.lost()

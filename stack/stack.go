@@ -67,11 +67,13 @@ type Stack struct {
 	opts    Options
 
 	ports portTable
+	have  atomic.Pointer[ownAddrs] // the host's addresses at the last change; nil: not known
 
 	tuplesMu sync.RWMutex
 	tuples   map[tuple]*Assoc
 
 	entropyMu sync.Mutex
+	hostMu    sync.Mutex // HostChanged runs once at a time
 	keysMu    sync.Mutex
 	keys      sideeffects.CookieKeys
 	nextID    atomic.Uint32
@@ -153,6 +155,9 @@ func (s *Stack) Start() {
 	for i := range s.links {
 		s.wg.Add(1)
 		go s.readLoop(i)
+		if w, ok := s.links[i].Link.(transport.Watcher); ok {
+			w.Watch(s.HostChanged)
+		}
 	}
 	for _, sh := range s.shards {
 		s.wg.Add(2)
@@ -212,41 +217,6 @@ func (s *Stack) random(b []byte) {
 	if err != nil {
 		panic("sctp: no entropy: " + err.Error())
 	}
-}
-
-// route says how dst is reached with one of the addresses in local.
-func (s *Stack) route(dst netip.Addr, local []netip.Addr) (sideeffects.Route, bool) {
-	for i, l := range s.links {
-		r, err := l.Route(dst)
-		if err != nil {
-			continue
-		}
-		src, ok := pickSource(r.Src, dst, local)
-		if !ok {
-			continue
-		}
-		return sideeffects.Route{Src: src, MTU: r.MTU, Overhead: r.Overhead, Link: uint8(i)}, true
-	}
-	return sideeffects.Route{}, false
-}
-
-// pickSource returns the host's choice if it is one of local, else the first
-// of local that can talk to dst.
-func pickSource(choice, dst netip.Addr, local []netip.Addr) (netip.Addr, bool) {
-	if len(local) == 0 {
-		return choice, true
-	}
-	for _, a := range local {
-		if a == choice {
-			return a, true
-		}
-	}
-	for _, a := range local {
-		if a.Is4() == dst.Is4() && a.IsLoopback() == dst.IsLoopback() {
-			return a, true
-		}
-	}
-	return netip.Addr{}, false
 }
 
 // Stats is a snapshot of the stack's counters.

@@ -100,11 +100,27 @@ type Ports interface {
 	Answers(port uint16) bool
 }
 
+// Watcher is implemented by links that learn when the host's addresses,
+// interfaces or routes change.
+type Watcher interface {
+	// Watch has changed called after each change, from a goroutine of the
+	// link's; several changes may be told at once, and some of them may be
+	// none. Close ends that and waits for a call that is running. Watch is
+	// called once at most.
+	Watch(changed func())
+	// Forget drops what the link remembers of the host's addresses and
+	// routes: whoever asks next is told how they are now.
+	Forget()
+}
+
 // A Route is how packets reach a destination.
 type Route struct {
 	Src      netip.Addr // the source address that the host would choose
 	MTU      int        // the largest IP packet, headers included
 	Overhead int        // bytes of it in front of the SCTP packet: IP, and UDP if encapsulated
+	// NoCarrier: the interface is up, but nothing is connected to it, as far
+	// as the host can tell; packets will be lost until that changes.
+	NoCarrier bool
 }
 
 // Errors of links. They are wrapped with details; test with errors.Is.

@@ -1,6 +1,7 @@
 // Package hostnet answers what links ask about the host: how packets to a
-// destination leave, and which addresses they can come from. Answers are kept
-// for a second at most, so that asking per association is cheap.
+// destination leave, which addresses they can come from, and when that changes.
+// Answers are kept for a second at most, so that asking per association is
+// cheap.
 package hostnet
 
 import (
@@ -30,43 +31,59 @@ type Host struct {
 	routes map[netip.Addr]answer
 	addrs  []netip.Addr
 	until  time.Time // of addrs
+	dark   map[int]struct{}
+	age    uint64 // counts Forget, so that what was asked before is not kept after
+	watch  *watch
+}
+
+// A Route is how packets to a destination leave the host.
+type Route struct {
+	Src       netip.Addr // the source address that the host would choose
+	MTU       int        // the largest IP packet that it would send unfragmented
+	NoCarrier bool       // the interface is up, but nothing is connected to it
 }
 
 type answer struct {
-	src   netip.Addr
-	mtu   int
+	Route
 	err   error
 	until time.Time
 }
 
-// Route returns the source address that the host would choose for packets to
-// dst, and the largest IP packet that it would send there unfragmented.
-func (h *Host) Route(dst netip.Addr) (src netip.Addr, mtu int, err error) {
+// Route returns how packets to dst would leave.
+func (h *Host) Route(dst netip.Addr) (r Route, err error) {
 	if !dst.IsValid() || dst.Is4In6() || dst.IsUnspecified() || dst.IsMulticast() || dst == broadcast {
-		return netip.Addr{}, 0, fmt.Errorf("%w: %v is not a unicast address", transport.ErrUnreachable, dst)
+		return Route{}, fmt.Errorf("%w: %v is not a unicast address", transport.ErrUnreachable, dst)
 	}
 	now := time.Now()
 	h.mu.Lock()
 	a, ok := h.routes[dst]
+	age, dark := h.age, h.dark
 	h.mu.Unlock()
 	if ok && now.Before(a.until) {
-		return a.src, a.mtu, a.err
+		return a.Route, a.err
 	}
 	a = answer{until: now.Add(ttl)}
 	a.err = errNamespace
-	h.NS.Do(func() { a.src, a.mtu, a.err = route(dst) })
+	h.NS.Do(func() {
+		a.Src, a.MTU, a.err = route(dst)
+		if a.err == nil && len(dark) > 0 {
+			_, a.NoCarrier = dark[outInterface(dst, a.Src)]
+		}
+	})
 	if a.err != nil {
 		a.err = fmt.Errorf("%w: no route to %v: %w", transport.ErrUnreachable, dst, a.err)
 	} else {
-		a.mtu = min(max(a.mtu, minIPMTU), maxIP)
+		a.MTU = min(max(a.MTU, minIPMTU), maxIP)
 	}
 	h.mu.Lock()
-	if h.routes == nil || len(h.routes) >= maxKept {
-		h.routes = make(map[netip.Addr]answer)
+	if h.age == age {
+		if h.routes == nil || len(h.routes) >= maxKept {
+			h.routes = make(map[netip.Addr]answer)
+		}
+		h.routes[dst] = a
 	}
-	h.routes[dst] = a
 	h.mu.Unlock()
-	return a.src, a.mtu, a.err
+	return a.Route, a.err
 }
 
 // errNamespace stays in place if the namespace cannot be entered.
@@ -82,12 +99,17 @@ func (h *Host) Addrs() ([]netip.Addr, error) {
 	now := time.Now()
 	if h.addrs == nil || !now.Before(h.until) {
 		var a []netip.Addr
+		var dark map[int]struct{}
 		err := errNamespace
-		h.NS.Do(func() { a, err = addrs() })
+		h.NS.Do(func() { a, dark, err = addrs() })
 		if err != nil {
 			return nil, fmt.Errorf("sctp: list the host's addresses: %w", err)
 		}
-		h.addrs, h.until = a, now.Add(ttl)
+		if len(dark)+len(h.dark) > 0 {
+			clear(h.routes)
+			h.age++
+		}
+		h.addrs, h.dark, h.until = a, dark, now.Add(ttl)
 	}
 	return slices.Clone(h.addrs), nil
 }
@@ -97,6 +119,7 @@ func (h *Host) Forget() {
 	h.mu.Lock()
 	clear(h.routes)
 	h.addrs = nil
+	h.age++
 	h.mu.Unlock()
 }
 

@@ -1,11 +1,13 @@
 package hostnet
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 )
 
@@ -53,25 +55,32 @@ func route(dst netip.Addr) (netip.Addr, int, error) {
 	return netip.Addr{}, 0, unix.EAFNOSUPPORT
 }
 
-func addrs() ([]netip.Addr, error) {
+// addrs also says which interfaces are up, but without a carrier.
+func addrs() ([]netip.Addr, map[int]struct{}, error) {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer h.Close()
 	links, err := h.LinkList()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	up := make(map[int]string, len(links))
+	dark := make(map[int]struct{})
 	for _, l := range links {
-		if a := l.Attrs(); a.Flags&net.FlagUp != 0 {
-			up[a.Index] = a.Name
+		a := l.Attrs()
+		if a.Flags&net.FlagUp == 0 {
+			continue
+		}
+		up[a.Index] = a.Name
+		if a.RawFlags&unix.IFF_LOWER_UP == 0 {
+			dark[a.Index] = struct{}{}
 		}
 	}
 	list, err := h.AddrList(nil, netlink.FAMILY_ALL)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	out := make([]netip.Addr, 0, len(list))
 	for _, l := range list {
@@ -88,5 +97,48 @@ func addrs() ([]netip.Addr, error) {
 		}
 		out = append(out, a)
 	}
-	return out, nil
+	return out, dark, nil
 }
+
+// outInterface returns the number of the interface that packets leave by, 0 if
+// that cannot be found out.
+func outInterface(dst, src netip.Addr) int {
+	if z := dst.Zone(); z != "" {
+		return int(interfaceIndex(z))
+	}
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return 0
+	}
+	defer h.Close()
+	r, err := h.RouteGetWithOptions(dst.AsSlice(), &netlink.RouteGetOptions{SrcAddr: src.AsSlice()})
+	if err != nil || len(r) == 0 {
+		return 0
+	}
+	return r[0].LinkIndex
+}
+
+// events are the kernel's messages that addresses, interfaces or routes have
+// changed.
+type events struct{ s *nl.NetlinkSocket }
+
+// newEvents asks for the events of the calling thread's namespace.
+func newEvents() (*events, error) {
+	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK,
+		unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE)
+	if err != nil {
+		return nil, err
+	}
+	return &events{s}, nil
+}
+
+// next waits for some events. An error is final.
+func (e *events) next() error {
+	_, _, err := e.s.Receive()
+	if errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.EINTR) {
+		return nil // some were lost: as good as one
+	}
+	return err
+}
+
+func (e *events) close() { e.s.Close() }

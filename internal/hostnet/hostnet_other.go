@@ -3,6 +3,7 @@
 package hostnet
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 )
@@ -34,15 +35,19 @@ func route(dst netip.Addr) (netip.Addr, int, error) {
 	return src, 1280, nil // an interface that has gone since: the least that is safe
 }
 
-func addrs() ([]netip.Addr, error) {
+func addrs() ([]netip.Addr, map[int]struct{}, error) {
 	ifs, err := net.Interfaces()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	dark := make(map[int]struct{})
 	var out []netip.Addr
 	for _, ifi := range ifs {
 		if ifi.Flags&net.FlagUp == 0 {
 			continue
+		}
+		if ifi.Flags&net.FlagRunning == 0 {
+			dark[ifi.Index] = struct{}{}
 		}
 		list, err := ifi.Addrs()
 		if err != nil {
@@ -54,8 +59,38 @@ func addrs() ([]netip.Addr, error) {
 			}
 		}
 	}
-	return out, nil
+	return out, dark, nil
 }
+
+// outInterface returns the number of the interface that has the source
+// address, 0 if none has.
+func outInterface(_, src netip.Addr) int {
+	ifs, err := net.Interfaces()
+	if err != nil {
+		return 0
+	}
+	for _, ifi := range ifs {
+		list, err := ifi.Addrs()
+		if err != nil {
+			continue
+		}
+		for _, l := range list {
+			if a, ok := unicast(l, ifi.Name); ok && a == src {
+				return ifi.Index
+			}
+		}
+	}
+	return 0
+}
+
+// events are what the operating system tells by itself: nothing, here.
+type events struct{}
+
+func newEvents() (*events, error) { return nil, errors.ErrUnsupported }
+
+func (*events) next() error { return errors.ErrUnsupported }
+
+func (*events) close() {}
 
 func unicast(l net.Addr, zone string) (netip.Addr, bool) {
 	n, ok := l.(*net.IPNet)

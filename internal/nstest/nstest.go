@@ -160,6 +160,23 @@ func (h *Host) Down(name string) {
 	})
 }
 
+// RemoveAddr takes an address, given as a prefix, from an interface. Up gives
+// it back.
+func (h *Host) RemoveAddr(name, prefix string) {
+	h.t.Helper()
+	h.try("remove "+prefix, func() error {
+		l, err := netlink.LinkByName(name)
+		if err != nil {
+			return err
+		}
+		a, err := netlink.ParseAddr(prefix)
+		if err != nil {
+			return err
+		}
+		return netlink.AddrDel(l, a)
+	})
+}
+
 // Swallow has packets that leave by an interface to a neighbour go to a link
 // address that nobody has: they are lost, and nothing tells. Off undoes it.
 func (h *Host) Swallow(name string, to netip.Addr, off bool) {

@@ -46,6 +46,8 @@ var verbs = [...]string{
 	fsm.CmdInitTry:       "init try",
 	fsm.CmdPrimary:       "primary",
 	fsm.CmdCtlPath:       "control path",
+	fsm.CmdRoute:         "route",
+	fsm.CmdRescue:        "rescue",
 	fsm.CmdStale:         "stale cookie",
 	fsm.CmdNotify:        "notify",
 	fsm.CmdResult:        "result",
@@ -114,7 +116,7 @@ func command(c *fsm.Command) string {
 	case fsm.CmdRTTSample:
 		path()
 		add("%v", c.Dur)
-	case fsm.CmdMarkRtx, fsm.CmdBackoff, fsm.CmdHeartbeat, fsm.CmdHBAcked, fsm.CmdCtlPath, fsm.CmdPrimary:
+	case fsm.CmdMarkRtx, fsm.CmdBackoff, fsm.CmdHeartbeat, fsm.CmdHBAcked, fsm.CmdCtlPath, fsm.CmdPrimary, fsm.CmdRescue:
 		path()
 	case fsm.CmdStrike:
 		path()

@@ -56,6 +56,8 @@ const (
 	CmdInitTry     // one more INIT or COOKIE ECHO; A 1: back to none
 	CmdCtlPath     // Path is where control chunks go
 	CmdPrimary     // Path is the primary path
+	CmdRoute       // Path's packets go the way that was found; A 1: it is cut
+	CmdRescue      // what is in flight on Path is lost, and goes again at once
 	CmdStale       // one more Stale Cookie answered; A: Cookie Preservative in ms
 
 	// To the user.

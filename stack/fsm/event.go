@@ -44,12 +44,14 @@ const (
 	EvPrimAbort
 	EvPrimHeartbeat
 	EvPrimSetPrimary
+	EvPrimSetSource // the own address toward Path
 
 	EvNoPendingTSN  // nothing is queued or in flight any more
 	EvPathsAcked    // new data was acknowledged on Paths
 	EvViolation     // a pipe found a protocol violation; Code says which cause
 	EvNoUserData    // a DATA chunk without user data; Arg is its TSN
 	EvBadStream     // a DATA chunk for a stream that does not exist; Arg is the stream
+	EvRoute         // the host's way to Path is another, or there is none
 	EvProtoUnreach  // ICMP says that the peer's host has no SCTP
 	EvInternalError // the executor failed (out of memory, a contained panic)
 
@@ -123,6 +125,9 @@ type Facts struct {
 	PathBusy    bool // the event's path carried data within the heartbeat interval
 	NewAddrs    bool // INIT or cookie names an address that is no path of the association
 	PeerUnknown bool // the packet's source is no path of the association
+	Cut         bool // EvRoute, EvPrimSetSource: the host has no way to the path
+	SourceGone  bool // the same: the host does not have the path's source any more
+	Foreign     bool // EvPrimSetSource: that is not an address of the association's
 }
 
 // Env is the world outside the association.

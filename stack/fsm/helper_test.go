@@ -219,6 +219,13 @@ func commandText(c *fsm.Command) string {
 		return fmt.Sprintf("control%s", to)
 	case fsm.CmdPrimary:
 		return fmt.Sprintf("primary%s", to)
+	case fsm.CmdRoute:
+		if c.A == 1 {
+			return fmt.Sprintf("cut %d", c.Path)
+		}
+		return fmt.Sprintf("route %d", c.Path)
+	case fsm.CmdRescue:
+		return fmt.Sprintf("rescue %d", c.Path)
 	case fsm.CmdStale:
 		return fmt.Sprintf("stale %d ms", c.A)
 	case fsm.CmdNotify:

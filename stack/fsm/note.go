@@ -82,6 +82,7 @@ const (
 	ResultShutdown               // the association is closing: no more messages
 	ResultState                  // not possible in this state
 	ResultNoPath                 // there is no such path
+	ResultNoSource               // that is not an address of the association's
 )
 
 // Stat is an event counter. The names are those of /proc/net/sctp/snmp where

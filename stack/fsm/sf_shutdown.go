@@ -62,7 +62,7 @@ func sfStartShutdown(v tcb.View, _ *Event, out *Commands) Disposition {
 // outstanding any more.
 func sfStartShutdownAck(v tcb.View, _ *Event, out *Commands) Disposition {
 	p := v.CtlPath() // where the SHUTDOWN came from
-	if v.Path(p).State != tcb.PathActive {
+	if pc := v.Path(p); !pc.Usable() {
 		p, _ = v.SelectPaths()
 	}
 	out.verb(CmdTimersStop)
@@ -119,7 +119,7 @@ func ackTo(v tcb.View, ev *Event, out *Commands) {
 // backTo is where a chunk of the teardown that answers the one in hand goes: to
 // where that came from (RFC 9260 section 6.4), because this path works.
 func backTo(v tcb.View, ev *Event) tcb.PathID {
-	if int(ev.Path) < v.NumPaths() && v.Path(ev.Path).State != tcb.PathUnconfirmed {
+	if pc := v.Path(ev.Path); int(ev.Path) < v.NumPaths() && pc.State != tcb.PathUnconfirmed && !pc.Cut {
 		return ev.Path
 	}
 	return v.CtlPath()

@@ -79,6 +79,9 @@ func init() {
 		EvPrimSetPrimary: {name: "SET PRIMARY", cells: cells(
 			noAssoc, wrongState, wrongState, setPrimary, setPrimary, wrongState, setPrimary, wrongState)},
 
+		EvPrimSetSource: {name: "SET SOURCE", cells: cells(
+			noAssoc, setSource, setSource, setSource, setSource, setSource, setSource, setSource)},
+
 		EvNoPendingTSN: {name: "no pending TSN", cells: cells(
 			never, ignore, ignore, ignore, startShutdown, ignore, startShutdownAck, ignore)},
 		EvPathsAcked: {name: "paths acknowledged", cells: cells(
@@ -89,6 +92,8 @@ func init() {
 			never, never, never, noUserData, noUserData, noUserData, noUserData, never)},
 		EvBadStream: {name: "invalid stream", cells: cells(
 			never, never, never, badStream, badStream, badStream, badStream, never)},
+		EvRoute: {name: "route change", cells: cells(
+			never, routed, routed, routed, routed, routed, routed, routed)},
 		EvProtoUnreach: {name: "ICMP protocol unreachable", cells: cells(
 			ignore, unreachSetup, unreachSetup, unreach, unreach, unreach, unreach, unreach)},
 		EvInternalError: {name: "internal error", cells: cells(
@@ -155,6 +160,8 @@ var (
 	hbRequest = cell{fn: sfHeartbeatRequest, name: "sfHeartbeatRequest", entropy: true}
 
 	setPrimary = cell{fn: sfSetPrimary, name: "sfSetPrimary"}
+	setSource  = cell{fn: sfSetSource, name: "sfSetSource", entropy: true}
+	routed     = cell{fn: sfRoute, name: "sfRoute", entropy: true}
 
 	abort         = cell{fn: sfAbort, name: "sfAbort"}
 	abortSetup    = cell{fn: sfAbortSetup, name: "sfAbortSetup"}

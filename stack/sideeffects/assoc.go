@@ -62,7 +62,8 @@ type Association struct {
 
 // dest is how a path's packets are addressed.
 type dest struct {
-	to Addressing
+	to  Addressing
+	pin netip.Addr // the source that the user wants
 }
 
 type traffic struct{ packets, bytes uint64 }
@@ -145,7 +146,7 @@ func (a *Association) addPath(to Addressing, r Route, s tcb.PathState) tcb.PathI
 		return tcb.NoPath
 	}
 	a.dests = append(a.dests, dest{to: to})
-	a.tcb.Paths = append(a.tcb.Paths, tcb.PathCtl{State: s})
+	a.tcb.Paths = append(a.tcb.Paths, tcb.PathCtl{State: s, Cut: r.Cut})
 	a.hb = append(a.hb, 0)
 	a.hbSent = append(a.hbSent, 0)
 	a.data.AddPath(to, r.MTU, r.Overhead)
@@ -186,8 +187,9 @@ type DataPlane interface {
 	AddPath(to Addressing, mtu, overhead int)
 	UsePaths(active, retran tcb.PathID)
 	PathDown(p tcb.PathID, now mono.Time)
-	ResetPaths()              // congestion and RTO back to the start
-	PathMTU(p tcb.PathID) int // largest SCTP packet
+	MovePath(p tcb.PathID, to Addressing, mtu, overhead int, now mono.Time) // other source or link
+	ResetPaths()                                                            // congestion and RTO back to the start
+	PathMTU(p tcb.PathID) int                                               // largest SCTP packet
 	SetPathMTU(p tcb.PathID, mtu int, now mono.Time)
 	RTO(p tcb.PathID) mono.Duration
 	SampleRTT(p tcb.PathID, d mono.Duration, now mono.Time)

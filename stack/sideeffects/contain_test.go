@@ -1,6 +1,7 @@
 package sideeffects
 
 import (
+	"net/netip"
 	"testing"
 
 	"github.com/gosctp/gosctp/chunk"
@@ -84,7 +85,7 @@ func TestContainTwice(t *testing.T) {
 	a := new(Association)
 	a.UseDataPlane(breaking{newPlane(w.settings(), w.x.Pools, w.x.cache, nil)})
 	w.x.Prepare(a, w.settings(), 2, 5000, 6000)
-	w.x.AddPeer(a, peerA, 0)
+	w.x.AddPeer(a, peerA, netip.Addr{}, 0)
 	w.x.Associate(a, w.now)
 	w.give(a, chunk.AppendInit(nil, chunk.TypeInitAck, chunk.Init{Tag: peerTag, ARwnd: 65536, OS: 5, MIS: 7, TSN: 100, Params: chunk.AppendCookieParam(nil, []byte("c"))}))
 	w.give(a, chunk.AppendCookieAck(nil))
@@ -167,7 +168,7 @@ func TestContainHalfway(t *testing.T) {
 	a := new(Association)
 	a.UseDataPlane(unready{newPlane(w.settings(), w.x.Pools, w.x.cache, nil)})
 	w.x.Prepare(a, w.settings(), 2, 5000, 6000)
-	w.x.AddPeer(a, peerA, 0)
+	w.x.AddPeer(a, peerA, netip.Addr{}, 0)
 	if r := w.x.Associate(a, w.now); r != fsm.ResultFailed {
 		t.Errorf("result %d", r)
 	}

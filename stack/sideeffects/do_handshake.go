@@ -29,11 +29,15 @@ func (x *Executor) Prepare(a *Association, s Settings, id uint32, localPort, pee
 // UseDataPlane puts d in place of the real pipes; before Prepare.
 func (a *Association) UseDataPlane(d DataPlane) { a.data = d }
 
-// AddPeer names an address of the peer before Associate. Addresses that the
+// AddPeer names an address of the peer before Associate, and, unless it is the
+// zero Addr, the own address that packets go there from. Addresses that the
 // user names count as confirmed (RFC 9260 section 5.4).
-func (x *Executor) AddPeer(a *Association, dst netip.Addr, encapPort uint16) bool {
+func (x *Executor) AddPeer(a *Association, dst, src netip.Addr, encapPort uint16) bool {
 	local := a.local
-	if a.auto {
+	switch {
+	case src.IsValid():
+		local = []netip.Addr{src}
+	case a.auto:
 		local = nil
 	}
 	r, ok := x.Host.Route(dst, local)
@@ -44,7 +48,12 @@ func (x *Executor) AddPeer(a *Association, dst netip.Addr, encapPort uint16) boo
 		a.local = withSource(a.local, r.Src)
 	}
 	to := Addressing{Src: r.Src, Dst: dst, EncapPort: encapPort, Link: r.Link}
-	return a.addPath(to, r, tcb.PathActive) != tcb.NoPath
+	p := a.addPath(to, r, tcb.PathActive)
+	if p == tcb.NoPath {
+		return false
+	}
+	a.dests[p].pin = src
+	return true
 }
 
 // setup fills in what our own INIT says.

@@ -57,6 +57,7 @@ type Executor struct {
 	now     mono.Time
 	result  fsm.Result
 	cookie  Cookie
+	way     Route // of EvRoute and EvPrimSetSource
 	sawData bool
 
 	ev    fsm.Event
@@ -158,7 +159,11 @@ var timerEvents = [tcb.NumTimers]fsm.EventID{
 
 // Associate starts an association from the addresses that a was prepared with.
 func (x *Executor) Associate(a *Association, now mono.Time) fsm.Result {
-	return x.primitive(a, fsm.EvPrimAssociate, 0, now)
+	p := tcb.PathID(0)
+	for int(p) < len(a.tcb.Paths)-1 && a.tcb.Paths[p].Cut {
+		p++
+	}
+	return x.primitive(a, fsm.EvPrimAssociate, p, now)
 }
 
 // Send hands a message over. Unless the result is fsm.ResultOK the message

@@ -126,13 +126,13 @@ func (x *Executor) sackDue() bool {
 func (x *Executor) sackPath() tcb.PathID {
 	if last := int(x.a.sackedTo); last < len(x.a.dests) && x.a.data.SackRepeated() {
 		for i := 1; i < len(x.a.dests); i++ {
-			if p := (last + i) % len(x.a.dests); x.a.tcb.Paths[p].State == tcb.PathActive {
+			if p := (last + i) % len(x.a.dests); x.a.tcb.Paths[p].Usable() {
 				return tcb.PathID(p)
 			}
 		}
 	}
 	p := x.a.data.SackTo()
-	if int(p) < len(x.a.dests) && x.a.tcb.Paths[p].State != tcb.PathUnconfirmed {
+	if int(p) < len(x.a.dests) && x.a.tcb.Paths[p].State != tcb.PathUnconfirmed && !x.a.tcb.Paths[p].Cut {
 		return p
 	}
 	active, _ := x.a.tcb.SelectPaths()

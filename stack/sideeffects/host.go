@@ -46,6 +46,7 @@ type Route struct {
 	MTU      int // IP packet size
 	Overhead int // bytes in front of the SCTP packet
 	Link     uint8
+	Cut      bool // packets would be lost in this host: the interface has no carrier
 }
 
 // Datagram is an inbound SCTP packet whose checksum was found good.

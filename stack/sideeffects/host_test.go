@@ -204,7 +204,7 @@ func (w *world) connect(peers ...netip.Addr) *Association {
 	a := new(Association)
 	w.x.Prepare(a, w.settings(), 2, 5000, 6000)
 	for _, p := range peers {
-		if !w.x.AddPeer(a, p, 0) {
+		if !w.x.AddPeer(a, p, netip.Addr{}, 0) {
 			w.Fatal("no such peer")
 		}
 	}

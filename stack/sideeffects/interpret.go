@@ -102,6 +102,10 @@ func (x *Executor) interpret() {
 			x.a.syncPaths()
 		case fsm.CmdStale:
 			x.stale(c)
+		case fsm.CmdRoute:
+			x.setRoute(c.Path, c.A == 1)
+		case fsm.CmdRescue:
+			x.a.data.PathDown(c.Path, x.now)
 
 		case fsm.CmdNotify:
 			x.notify(c)
@@ -127,7 +131,7 @@ func (x *Executor) replyPath(p tcb.PathID) tcb.PathID {
 	if p != tcb.NoPath {
 		return p
 	}
-	if q := x.pathOfPacket(); q != tcb.NoPath && x.a.tcb.Paths[q].State != tcb.PathUnconfirmed {
+	if q := x.pathOfPacket(); q != tcb.NoPath && x.a.tcb.Paths[q].State != tcb.PathUnconfirmed && !x.a.tcb.Paths[q].Cut {
 		return q
 	}
 	active, _ := x.a.tcb.SelectPaths()

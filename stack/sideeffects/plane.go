@@ -65,6 +65,14 @@ func (pl *Plane) PathDown(p tcb.PathID, now mono.Time) {
 	}
 }
 
+// MovePath implements DataPlane.
+func (pl *Plane) MovePath(p tcb.PathID, to Addressing, mtu, overhead int, now mono.Time) {
+	q := &pl.Paths.P[p]
+	q.Src, q.Overhead = to.Src, overhead
+	q.Moved()
+	pl.SetPathMTU(p, mtu, now)
+}
+
 // ResetPaths implements DataPlane.
 func (pl *Plane) ResetPaths() {
 	for i := range pl.Paths.P {

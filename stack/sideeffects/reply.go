@@ -35,8 +35,14 @@ func (x *Executor) emitReply() {
 	if x.pk.Empty() || x.replyLost {
 		return
 	}
+	src := x.in.Dst
+	if x.a != nil {
+		if p := x.a.pathOf(x.in.Src); p != tcb.NoPath && x.a.dests[p].pin.IsValid() {
+			src = x.a.dests[p].to.Src
+		}
+	}
 	x.Host.Emit(x.pk.Finish(), Addressing{
-		Src: x.in.Dst, Dst: x.in.Src, EncapPort: x.in.EncapPort, Link: x.in.Link,
+		Src: src, Dst: x.in.Src, EncapPort: x.in.EncapPort, Link: x.in.Link,
 	})
 	if x.a != nil {
 		x.a.tx.packets++

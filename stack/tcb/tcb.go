@@ -47,11 +47,15 @@ type TCB struct {
 // PathCtl is the control state of one path.
 type PathCtl struct {
 	State   PathState
+	Cut     bool // the host has no way there now: no route, no own address, or no carrier
 	HBOut   bool // a HEARTBEAT is unanswered
 	HBArmed bool // the heartbeat timer runs
 	Errors  uint16
 	Nonce   uint64 // of the last HEARTBEAT
 }
+
+// Usable reports whether the path takes DATA: it is active and not cut.
+func (p *PathCtl) Usable() bool { return p.State == PathActive && !p.Cut }
 
 // Clone returns a copy that shares nothing but the Config.
 func (t *TCB) Clone() TCB {
@@ -81,7 +85,7 @@ func (t *TCB) AppendKey(b []byte) []byte {
 	b = le.AppendUint16(b, t.InitTries)
 	for i := range t.Paths {
 		p := &t.Paths[i]
-		b = append(b, byte(p.State), flag(p.HBOut)|flag(p.HBArmed)<<1)
+		b = append(b, byte(p.State), flag(p.HBOut)|flag(p.HBArmed)<<1|flag(p.Cut)<<2)
 		b = le.AppendUint16(b, p.Errors)
 		b = le.AppendUint64(b, p.Nonce)
 	}
@@ -99,7 +103,8 @@ func flag(v bool) byte {
 // (RFC 9260 sections 6.4 and 6.4.1): the primary while it is active, else the
 // active path with the fewest errors, else the confirmed one with the fewest;
 // retransmissions go to another active path where there is one, again that with
-// the fewest errors. Of equal ones the next after the primary is taken.
+// the fewest errors. Of equal ones the next after the primary is taken. A path
+// that is cut counts as the worst of all.
 func (t *TCB) SelectPaths() (active, retran PathID) {
 	n := PathID(len(t.Paths))
 	active, retran = NoPath, NoPath
@@ -108,7 +113,7 @@ func (t *TCB) SelectPaths() (active, retran PathID) {
 	}
 	for i := PathID(0); i < n; i++ {
 		p := (t.Primary + i) % n
-		if t.Paths[p].State != PathActive {
+		if !t.Paths[p].Usable() {
 			continue
 		}
 		if active != t.Primary && better(p, active) {
@@ -133,7 +138,8 @@ func (t *TCB) leastErrors() PathID {
 		if p.State == PathUnconfirmed {
 			continue
 		}
-		if t.Paths[best].State == PathUnconfirmed || p.Errors < t.Paths[best].Errors {
+		b := &t.Paths[best]
+		if b.State == PathUnconfirmed || b.Cut && !p.Cut || b.Cut == p.Cut && p.Errors < b.Errors {
 			best = PathID(i)
 		}
 	}

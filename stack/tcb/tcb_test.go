@@ -82,6 +82,8 @@ func TestSelectPaths(t *testing.T) {
 		u = tcb.PathUnconfirmed
 		a = tcb.PathActive
 		i = tcb.PathInactive
+
+		cut = 0x80 // with another
 	)
 	for _, tt := range []struct {
 		name    string
@@ -100,12 +102,17 @@ func TestSelectPaths(t *testing.T) {
 		{"all inactive: the fewest errors", 0, []tcb.PathState{i, i, i}, []uint16{9, 6, 7}, 1, 1},
 		{"all inactive, the primary not worse", 0, []tcb.PathState{i, i}, []uint16{6, 6}, 0, 0},
 		{"inactive rather than unconfirmed", 0, []tcb.PathState{u, i}, []uint16{0, 9}, 1, 1},
+		{"cut: not even the primary", 0, []tcb.PathState{a | cut, a}, nil, 1, 1},
+		{"cut: none for retransmissions", 0, []tcb.PathState{a, a | cut}, nil, 0, 0},
+		{"an inactive one rather than one that is cut", 0, []tcb.PathState{a | cut, i}, []uint16{0, 9}, 1, 1},
+		{"all cut: the primary still", 0, []tcb.PathState{a | cut, a | cut}, nil, 0, 0},
+		{"cut rather than unconfirmed", 1, []tcb.PathState{a | cut, u}, nil, 0, 0},
 	} {
 		c := sample()
 		c.Primary = tt.primary
 		c.Paths = c.Paths[:0]
 		for k, s := range tt.states {
-			p := tcb.PathCtl{State: s}
+			p := tcb.PathCtl{State: s &^ cut, Cut: s&cut != 0}
 			if tt.errors != nil {
 				p.Errors = tt.errors[k]
 			}
@@ -123,6 +130,8 @@ func TestNextPath(t *testing.T) { // R-5.1-14 R-5.4-10
 		u = tcb.PathUnconfirmed
 		a = tcb.PathActive
 		i = tcb.PathInactive
+
+		cut = 0x80 // with another
 	)
 	for _, tt := range []struct {
 		states []tcb.PathState
@@ -136,11 +145,15 @@ func TestNextPath(t *testing.T) { // R-5.1-14 R-5.4-10
 		{[]tcb.PathState{a, u}, 0, 0},
 		{[]tcb.PathState{i, u, i}, 0, 2},
 		{[]tcb.PathState{u, u}, 1, 1},
+		{[]tcb.PathState{a, a | cut, a}, 0, 2},
+		{[]tcb.PathState{a | cut, a | cut, i}, 0, 2},
+		{[]tcb.PathState{a | cut, a | cut, u}, 0, 1},
+		{[]tcb.PathState{a | cut, i | cut, u}, 1, 0},
 	} {
 		c := sample()
 		c.Paths = c.Paths[:0]
 		for _, s := range tt.states {
-			c.Paths = append(c.Paths, tcb.PathCtl{State: s})
+			c.Paths = append(c.Paths, tcb.PathCtl{State: s &^ cut, Cut: s&cut != 0})
 		}
 		if got := tcb.ViewOf(c).NextPath(tt.from); got != tt.want {
 			t.Errorf("%v from %d: %d, want %d", tt.states, tt.from, got, tt.want)

@@ -76,22 +76,28 @@ func (v View) Path(p PathID) PathCtl {
 func (v View) SelectPaths() (active, retran PathID) { return v.t.SelectPaths() }
 
 // NextPath returns the next path after p that a set-up or teardown chunk may
-// be retransmitted to: confirmed and preferably active.
+// be retransmitted to: confirmed, and preferably active and not cut.
 func (v View) NextPath(p PathID) PathID {
 	n := PathID(len(v.t.Paths))
-	fallback := p
+	best, rank := p, 0
 	for i := PathID(1); i <= n; i++ {
-		q := (p + i) % n
-		switch v.t.Paths[q].State {
-		case PathActive:
-			return q
-		case PathInactive:
-			if fallback == p {
-				fallback = q
-			}
+		q := &v.t.Paths[(p+i)%n]
+		r := 0
+		switch {
+		case q.Usable():
+			r = 4
+		case q.State == PathInactive && !q.Cut:
+			r = 3
+		case q.State == PathActive:
+			r = 2
+		case q.State == PathInactive:
+			r = 1
+		}
+		if r > rank {
+			best, rank = (p+i)%n, r
 		}
 	}
-	return fallback
+	return best
 }
 
 // TimerArmed reports whether control timer id runs.

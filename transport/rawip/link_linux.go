@@ -228,11 +228,11 @@ func (l *Link) Route(dst netip.Addr) (transport.Route, error) {
 	if !l.carries(dst) {
 		return transport.Route{}, errNoFamily
 	}
-	src, mtu, err := l.host.Route(dst)
+	way, err := l.host.Route(dst)
 	if err != nil {
 		return transport.Route{}, err
 	}
-	r := transport.Route{Src: src, MTU: mtu, Overhead: 20}
+	r := transport.Route{Src: way.Src, MTU: way.MTU, Overhead: 20, NoCarrier: way.NoCarrier}
 	if dst.Is6() {
 		r.Overhead = 40
 	}
@@ -253,6 +253,12 @@ func (l *Link) Addrs() ([]netip.Addr, error) {
 	}
 	return mine, nil
 }
+
+// Watch implements transport.Watcher.
+func (l *Link) Watch(changed func()) { l.host.Watch(changed) }
+
+// Forget implements transport.Watcher.
+func (l *Link) Forget() { l.host.Forget() }
 
 // Stats returns what the link has done so far.
 func (l *Link) Stats() Stats {

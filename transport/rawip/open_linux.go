@@ -31,8 +31,9 @@ type Link struct {
 }
 
 var (
-	_ transport.Link  = (*Link)(nil)
-	_ transport.Ports = (*Link)(nil)
+	_ transport.Link    = (*Link)(nil)
+	_ transport.Ports   = (*Link)(nil)
+	_ transport.Watcher = (*Link)(nil)
 )
 
 // A family is the two raw sockets for one IP version. main receives packets
@@ -269,6 +270,7 @@ func (l *Link) Close() error {
 	if l.reader.Closed.Swap(true) {
 		return errClosed
 	}
+	l.host.Unwatch()
 	l.poll.Shutdown()
 	if l.stand != nil {
 		l.stand.close()

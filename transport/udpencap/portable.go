@@ -149,8 +149,8 @@ func (e *portable) destination(c *conn, oob []byte, src netip.Addr) netip.Addr {
 		}
 		return a
 	}
-	a, _, _ := e.l.host.Route(src)
-	return a
+	r, _ := e.l.host.Route(src)
+	return r.Src
 }
 
 // parse finds the destination in a control message; the zero Addr if it is not

@@ -101,7 +101,10 @@ type Link struct {
 	counters counters
 }
 
-var _ transport.Link = (*Link)(nil)
+var (
+	_ transport.Link    = (*Link)(nil)
+	_ transport.Watcher = (*Link)(nil)
+)
 
 var errNoFamily = fmt.Errorf("%w: the link has no socket for this address", transport.ErrUnreachable)
 
@@ -203,6 +206,7 @@ func (l *Link) Close() error {
 	if err := l.close(); err != nil {
 		return err
 	}
+	l.host.Unwatch()
 	l.host.NS.Close()
 	return nil
 }
@@ -217,14 +221,14 @@ func (l *Link) Route(dst netip.Addr) (transport.Route, error) {
 	if !l.carries(dst) {
 		return transport.Route{}, errNoFamily
 	}
-	src, mtu, err := l.host.Route(dst)
+	way, err := l.host.Route(dst)
 	if err != nil {
 		return transport.Route{}, err
 	}
 	if bound := l.local[family(dst)].Addr(); !bound.IsUnspecified() {
-		src = bound
+		way.Src = bound
 	}
-	r := transport.Route{Src: src, MTU: mtu, Overhead: 20 + udpHeader}
+	r := transport.Route{Src: way.Src, MTU: way.MTU, Overhead: 20 + udpHeader, NoCarrier: way.NoCarrier}
 	if dst.Is6() {
 		r.Overhead = 40 + udpHeader
 	}
@@ -248,6 +252,12 @@ func (l *Link) Addrs() ([]netip.Addr, error) {
 	}
 	return mine, nil
 }
+
+// Watch implements transport.Watcher.
+func (l *Link) Watch(changed func()) { l.host.Watch(changed) }
+
+// Forget implements transport.Watcher.
+func (l *Link) Forget() { l.host.Forget() }
 
 // Stats returns what the link has done so far.
 func (l *Link) Stats() Stats {

@@ -89,6 +89,13 @@ func (p *Path) Init(cfg *tcb.Config, mtu int) {
 	p.CC.Reset(p)
 }
 
+// Moved takes note that packets take another way from now on: nothing is known
+// of its congestion and round trip (RFC 9260 section 7.2.5).
+func (p *Path) Moved() {
+	p.RTO, p.SRTT, p.RTTVAR = p.cfg.RTOInitial, 0, 0
+	p.CC.Reset(p)
+}
+
 // Config returns the configuration that Init was given.
 func (p *Path) Config() *tcb.Config { return p.cfg }
 
