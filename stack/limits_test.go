@@ -3,8 +3,10 @@ package stack_test
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"net/netip"
 	"runtime"
+	"slices"
 	"testing"
 
 	"github.com/gosctp/gosctp/chunk"
@@ -13,6 +15,7 @@ import (
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
+	"github.com/gosctp/gosctp/transport"
 )
 
 // Limits of a stack, and peers that push at them. docs/LIMITS.md names the
@@ -477,4 +480,115 @@ func TestUnacceptedIsDropped(t *testing.T) {
 	if st := r.s.Stats(); st.Buffers != 0 || st.RecvMemory != 0 || st.Associations != 0 {
 		t.Errorf("%d buffers, %d bytes, %d associations left", st.Buffers, st.RecvMemory, st.Associations)
 	}
+}
+
+// TestNoRenegingWithoutNeed: what a gap block has acknowledged stays as long as
+// there is memory (R-6.2-30), and is delivered when the gap is filled.
+func TestNoRenegingWithoutNeed(t *testing.T) {
+	p := newRig(t).peer().connect()
+	const n = 200
+	for i := range n {
+		p.send(piece(p.tsn+1+chunk.TSN(i), whole, 1+chunk.SSN(i), kilo))
+		c, _ := first(p.take(), chunk.TypeSack)
+		s, e := chunk.ParseSack(c)
+		if e != chunk.ErrNone || s.NumGaps() != 1 || s.CumTSN != p.tsn-1 {
+			t.Fatalf("chunk %d: %d gap blocks", i, s.NumGaps())
+		}
+		if from, to := s.Gap(0); from != 2 || int(to) != 2+i {
+			t.Fatalf("chunk %d: block %d to %d", i, from, to)
+		}
+	}
+	p.send(piece(p.tsn, whole, 0, kilo))
+	if got := p.received(); len(got) != n+1 {
+		t.Errorf("%d messages of %d", len(got), n+1)
+	}
+}
+
+// TestBundledFragments: fragments of several messages and whole ones in one
+// packet, and messages over many packets, are all put together (R-6-11, R-6-12).
+func TestBundledFragments(t *testing.T) {
+	p := newRig(t).peer().connect()
+	at := p.tsn
+	next := func(flags uint8, ssn chunk.SSN, s string) []byte {
+		at++
+		return piece(at-1, flags, ssn, []byte(s))
+	}
+	p.send(next(chunk.FlagB, 0, "one "), next(0, 0, "and "), next(chunk.FlagE, 0, "two"), next(whole, 1, "whole"), next(chunk.FlagB, 2, "more"))
+	p.send(next(0, 2, " of"))
+	p.send(next(chunk.FlagE, 2, " it"), next(whole|chunk.FlagU, 0, "loose"))
+	got := p.received()
+	want := []string{"one and two", "whole", "more of it", "loose"}
+	if !slices.Equal(got, want) {
+		t.Errorf("received %q", got)
+	}
+}
+
+// TestClosedIsForgotten: an association that has ended leaves nothing, however
+// it ended (R-14.2-01).
+func TestClosedIsForgotten(t *testing.T) {
+	for name, end := range map[string]func(*peer){
+		"ABORT":   func(p *peer) { p.send(chunk.AppendAbort(nil, false, nil)) },
+		"by user": func(p *peer) { p.a.Abort(nil) },
+		"SHUTDOWN": func(p *peer) {
+			p.send(chunk.AppendShutdown(nil, p.itsn-1))
+			p.send(chunk.AppendShutdownComplete(nil, false))
+		},
+		"silence": func(p *peer) { p.write("x"); p.wait(1000 * mono.Second) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t)
+			p := r.peer().connect()
+			p.send(p.data("unread"), piece(p.tsn+3, chunk.FlagB, 0, kilo))
+			end(p)
+			p.ended()
+			r.gone()
+			if next := r.s.Step(r.clk.t); next != 0 {
+				t.Error("a timer still runs")
+			}
+			p.received()
+			p.a.Discard()
+			if st := r.s.Stats(); st.Buffers != 0 || st.RecvMemory != 0 {
+				t.Errorf("%d buffers, %d bytes", st.Buffers, st.RecvMemory)
+			}
+		})
+	}
+}
+
+// TestCookieSecrets: the secret of cookies comes from the stack's entropy, 32
+// bytes of it, and each shard has its own (R-14.1-01, R-5.1.3-04).
+func TestCookieSecrets(t *testing.T) {
+	src := &tally{src: rand.NewChaCha8([32]byte{9})}
+	s, err := stack.New(stack.World{Clock: &hand{t: 1}, Entropy: src, Links: []transport.Link{&wire{clk: &hand{t: 1}, addrs: []netip.Addr{hereA}, mtu: 1500}}}, stack.Options{Shards: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	cfg := tcb.DefaultConfig()
+	ep, err := s.Open(nil, 5000, &cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ep.Listen(10, nil)
+	p := (&rig{TB: t}).peer()
+	for i := range 100 {
+		p.port = uint16(6000 + i)
+		s.Input(0, []transport.RxSlot{{Data: p.packet(0, p.init()), Src: there, Dst: hereA}}, 1)
+	}
+	if src.sizes[32] != 4 {
+		t.Errorf("%d secrets of 32 bytes were drawn for 4 shards: %v", src.sizes[32], src.sizes)
+	}
+}
+
+// tally is entropy that notes what is asked of it.
+type tally struct {
+	src   *rand.ChaCha8
+	sizes map[int]int
+}
+
+func (t *tally) Read(b []byte) (int, error) {
+	if t.sizes == nil {
+		t.sizes = map[int]int{}
+	}
+	t.sizes[len(b)]++
+	return t.src.Read(b)
 }

@@ -35,15 +35,19 @@ func TestOutOfTheBlue(t *testing.T) {
 		chunks [][]byte
 		want   string
 	}{
-		{"R-8.4-10 R-8.4-11 DATA", 5, [][]byte{data}, "ABORT T"},
-		{"R-8.4-10 SACK", 5, [][]byte{sack(1, 1500)}, "ABORT T"},
+		{"R-8.4-10 R-8.4-11 R-6-03 DATA", 5, [][]byte{data}, "ABORT T"},
+		{"R-8.4-10 R-6-06 SACK", 5, [][]byte{sack(1, 1500)}, "ABORT T"},
 		{"R-8.4-10 HEARTBEAT", 5, [][]byte{hb}, "ABORT T"},
 		{"R-8.4-10 SHUTDOWN", 5, [][]byte{chunk.AppendShutdown(nil, 1)}, "ABORT T"},
 		{"R-8.4-10 INIT ACK", 5, [][]byte{p.initAck(someCookie)}, "ABORT T"},
 		{"R-8.4-10 ERROR", 5, [][]byte{other}, "ABORT T"},
 		{"R-8.4-10 unknown chunk", 5, [][]byte{plain(0x3f)}, "ABORT T"},
 		{"R-8.4-10 unknown chunk to be skipped", 5, [][]byte{plain(0xbf)}, "ABORT T"},
-		{"R-8.4-10 INIT with a tag", 5, [][]byte{p.init()}, "ABORT T"},
+		{"R-12.3-03 INIT with a tag", 5, [][]byte{p.init()}, ""},
+		{"R-12.3-03 INIT with a tag, and DATA", 5, [][]byte{p.init(), data}, ""},
+		{"R-12.3-03 INIT and DATA", 0, [][]byte{p.init(), data}, ""},
+		{"R-12.3-03 two INITs", 0, [][]byte{p.init(), p.init()}, ""},
+		{"R-12.3-03 DATA and INIT", 0, [][]byte{data, p.init()}, ""},
 		{"R-8.4-13 one ABORT only", 5, [][]byte{data, data, hb}, "ABORT T"},
 		{"R-8.4-02 ABORT", 5, [][]byte{abort}, ""},
 		{"R-8.4-02 ABORT behind DATA", 5, [][]byte{data, abort}, ""},

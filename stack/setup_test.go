@@ -96,7 +96,7 @@ func TestInitVariants(t *testing.T) {
 		{"R-3.3.2-08 a_rwnd 1500", "INIT ACK", mk(tag, 1500, 1, 1, nil)},
 		{"R-3.3.2-15 OS 0", "ABORT(7)", mk(tag, 65536, 0, 1, nil)},
 		{"R-3.3.2-19 MIS 0", "ABORT(7)", mk(tag, 65536, 1, 0, nil)},
-		{"R-3.3.2-03 host name", "ABORT(5)", mk(tag, 65536, 1, 1, host)},
+		{"R-3.3.2-03 R-12.2.4.1-01 host name", "ABORT(5)", mk(tag, 65536, 1, 1, host)},
 		{"parameter overruns", "ABORT(13)", mk(tag, 65536, 1, 1, []byte{0, 5, 0, 99, 1, 2, 3, 4})},
 		{"parameter of length 0", "ABORT(13)", mk(tag, 65536, 1, 1, []byte{0, 5, 0, 0, 1, 2, 3, 4})},
 		{"R-5.1.2-09 an IPv6 address", "INIT ACK", mk(tag, 65536, 1, 1, chunk.AppendAddrParam(nil, netip.MustParseAddr("2001:db8::1")))},
@@ -253,7 +253,7 @@ func TestInitAckVariants(t *testing.T) {
 		{"R-3.3.3-10 R-3.3.3-11 R-3.3.3-12 a_rwnd 1499", "ABORT(7)", tag, false, mk(tag, 1499, 1, 1, someCookie)},
 		{"R-3.3.3-16 R-3.3.3-17 OS 0", "ABORT(7)", tag, true, mk(tag, 65536, 0, 1, someCookie)},
 		{"R-3.3.3-20 R-3.3.3-21 MIS 0", "ABORT(7)", tag, true, mk(tag, 65536, 1, 0, someCookie)},
-		{"R-3.3.3-02 host name", "ABORT(5)", tag, true, mk(tag, 65536, 1, 1, host)},
+		{"R-3.3.3-02 R-12.2.4.1-01 host name", "ABORT(5)", tag, true, mk(tag, 65536, 1, 1, host)},
 		{"R-5.1-15 R-5.1-16 no cookie", "ABORT(2)", tag, true, mk(tag, 65536, 1, 1, nil)},
 		{"R-5.1-11 in company", "", 0, false, append(mk(tag, 65536, 1, 1, someCookie), chunk.AppendCookieAck(nil)...)},
 	}

@@ -221,7 +221,7 @@ func TestDataInShutdownSent(t *testing.T) {
 	p.a.Shutdown()
 	p.expect("SHUTDOWN")
 	p.wait(999 * mono.Millisecond)
-	p.send(p.data("a")) // R-9.2-14 R-4-09
+	p.send(p.data("a")) // R-9.2-14 R-4-09 R-6.2-15
 	if cum := p.shutdownCum(); cum != p.tsn-1 {
 		t.Fatalf("cum %d, want %d", cum, p.tsn-1)
 	}
@@ -230,7 +230,7 @@ func TestDataInShutdownSent(t *testing.T) {
 	p.send(p.data("b"))
 	p.take()
 	p.tsn++
-	p.send(p.data("d")) // R-9.2-15: a gap
+	p.send(p.data("d")) // R-9.2-15 R-6.2-18: a gap
 	if got := p.said(); !strings.Contains(got, "SHUTDOWN") || !strings.Contains(got, "SACK") {
 		t.Fatalf("%q", got)
 	}
@@ -627,7 +627,7 @@ func TestHeartbeats(t *testing.T) {
 }
 
 // TestICMP: RFC 9260 section 10. R-10-01 R-10-03
-func TestICMP(t *testing.T) {
+func TestICMP(t *testing.T) { // R-12.4-01
 	icmp := func(p *peer, kind transport.ICMP, mtu uint32, quote []byte) {
 		p.s.Input(0, []transport.RxSlot{{Kind: transport.ICMPError, ICMP: kind, MTU: mtu, Data: quote, Src: p.to, Dst: p.addr}}, p.clk.t)
 	}

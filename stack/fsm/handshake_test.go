@@ -57,6 +57,7 @@ func TestSetupRules(t *testing.T) {
 			d: fsm.DiscardPacket, want: "", stays: true,
 		},
 		{ // R-5.1-10 R-5.1-11
+			// R-12.3-03
 			name: "INIT in company", states: except(), id: fsm.EvInit, ev: func(ev *fsm.Event) { ev.Alone = false },
 			d: fsm.DiscardPacket, want: "", stays: true,
 		},

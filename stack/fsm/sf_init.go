@@ -41,10 +41,9 @@ func sfAssociate(_ tcb.View, ev *Event, out *Commands) Disposition {
 // sfInit: RFC 9260 section 5.1 B, an INIT where there is no association. What
 // is needed later goes into the State Cookie; nothing is kept.
 func sfInit(v tcb.View, ev *Event, out *Commands) Disposition {
-	if ev.Tag&TagZero == 0 {
-		return sfOOTB(v, ev, out) // section 8.4 (3) is not about this one
-	}
-	if ev.Env.NonUnicast || ev.Init.Tag == 0 {
+	// One with a tag is not answered by section 8.4 (8), as section 12.3 has it
+	// discarded.
+	if ev.Tag&TagZero == 0 || ev.Env.NonUnicast || ev.Init.Tag == 0 {
 		out.count(StatDiscards)
 		return DiscardPacket
 	}

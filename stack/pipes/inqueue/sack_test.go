@@ -114,7 +114,7 @@ func TestSackPolicy(t *testing.T) {
 		tune  func(*tcb.Config)
 		steps []step
 	}{
-		// R-5.1-18, R-5.1-19, R-5.1.5-09, R-6.2-08, R-6.2-09
+		// R-5.1-18, R-5.1-19, R-5.1.5-09, R-6.2-07, R-6.2-08, R-6.2-09
 		{"first at once, then every second packet", nil, []step{
 			{tsns: one(1), due: true, now: true},
 			{tsns: []chunk.TSN{2, 3, 4, 5}, wantDelay: 200 * ms},
@@ -122,7 +122,7 @@ func TestSackPolicy(t *testing.T) {
 			{tsns: one(7), wantDelay: 200 * ms},
 			{tsns: one(8), due: true},
 		}},
-		// R-6.7-01: and again for each packet that does not fill the gap.
+		// R-6.7-01, R-7.2.4-01: and again for each packet that does not fill the gap.
 		{"gap", nil, []step{
 			{tsns: one(1), due: true, now: true},
 			{tsns: one(3), due: true, now: true},

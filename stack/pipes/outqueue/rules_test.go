@@ -157,7 +157,7 @@ func TestCwndLimit(t *testing.T) {
 	}
 	r.wantSent(r.flush(), "0 | 1 | 2 | 3")
 	if over := r.path(0).Flight - r.path(0).Cwnd; over != pmdcs-1 {
-		t.Errorf("cwnd exceeded by %d", over)
+		t.Errorf("cwnd exceeded by %d", over) // R-7.2.1-04
 	}
 	r.wantSent(r.flush(), "") // R-6.1-18
 }
@@ -241,7 +241,7 @@ func TestNagle(t *testing.T) {
 	}
 }
 
-// R-6.2.1-02, R-6.2.1-03, R-6.2.1-06, R-6.1-01
+// R-6.2.1-01, R-6.2.1-02, R-6.2.1-03, R-6.2.1-06, R-6.1-01
 func TestPeerRwnd(t *testing.T) {
 	r := newRig(t, withConfig(func(c *tcb.Config) { c.InitialBurst = 100 }))
 	if r.q.PeerRwnd() != 1<<20 { // R-6.2.1-02: what INIT or INIT ACK said
@@ -482,7 +482,7 @@ func TestT3Expiry(t *testing.T) {
 	if !got[0].Immediate() {
 		t.Error("alone in flight, without I bit: the peer will sit on its SACK")
 	}
-	if p.T3 != r.now.Add(2*sec) { // R-6.3.2-01: with the backed off RTO
+	if p.T3 != r.now.Add(2*sec) { // R-6.3.2-01, R-6.1-22: with the backed off RTO
 		t.Errorf("T3-rtx in %v", p.T3.Sub(r.now))
 	}
 	r.wait(300 * ms)
@@ -545,7 +545,7 @@ func TestT3Rules(t *testing.T) {
 	r.push(10)
 	r.flush()
 	if p.T3 != t0 {
-		t.Error("restarted by new data")
+		t.Error("restarted by new data") // R-6.1-21
 	}
 	r.wait(100 * ms)
 	r.push(10)
@@ -556,7 +556,7 @@ func TestT3Rules(t *testing.T) {
 	}
 	r.sack(1, 1<<20)
 	if p.T3 != r.now.Add(p.RTO) {
-		t.Error("not restarted when the earliest was acknowledged")
+		t.Error("not restarted when the earliest was acknowledged") // R-6.3.2-03
 	}
 	t1 := p.T3
 	r.wait(10 * ms)
@@ -566,7 +566,7 @@ func TestT3Rules(t *testing.T) {
 	}
 	r.sack(2, 1<<20)
 	if p.T3 != 0 {
-		t.Error("still running with nothing in flight")
+		t.Error("still running with nothing in flight") // R-6.3.2-02
 	}
 }
 

@@ -175,7 +175,8 @@ func TestGapFillsWithoutMemory(t *testing.T) {
 }
 
 // TestReclaimFromTheTop: memory is taken back from the highest TSN down, never
-// of what the cumulative TSN covers, or of a message whose delivery has begun.
+// of what the cumulative TSN covers (R-6.2-27), or of a message whose delivery
+// has begun.
 func TestReclaimFromTheTop(t *testing.T) {
 	r := newRig(t, func(c *tcb.Config) { c.PartialPoint = 1500 })
 	r.put(Accepted, sized(1, 0, 0, "B", 1000))
