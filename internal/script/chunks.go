@@ -197,7 +197,7 @@ func (p *parser) options(known []string) ([]field, error) {
 
 // named replaces words by the numbers that they stand for.
 func named(name string, v value) (value, error) {
-	if v.kind == listValue {
+	if v.kind == listValue || v.kind == notValue {
 		v.list = slices.Clone(v.list)
 		for i, e := range v.list {
 			var err error

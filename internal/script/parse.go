@@ -72,6 +72,12 @@ func Parse(file string, text []byte) (*Script, error) {
 	for i := 0; i < len(lines); i++ {
 		fail := func(err error) error { return &SyntaxError{file, i + 1, err.Error()} }
 		first, text := i, strings.TrimSpace(lines[i])
+		if rest, ok := strings.CutPrefix(text, "purpose "); ok {
+			if err := s.purpose(rest); err != nil {
+				return nil, fail(err)
+			}
+			continue
+		}
 		toks, err := lex(lines[i])
 		if err != nil {
 			return nil, fail(err)
@@ -102,7 +108,7 @@ func Parse(file string, text []byte) (*Script, error) {
 			blocks, opened = blocks[:len(blocks)-1], opened[:len(opened)-1]
 			continue
 		}
-		if done, err := s.setup(p, text); done || err != nil {
+		if done, err := s.setup(p); done || err != nil {
 			if err != nil {
 				return nil, fail(err)
 			}
@@ -186,20 +192,19 @@ func (w *world) check() error {
 	return nil
 }
 
+// purpose reads the rest of a line as an id and free text.
+func (s *Script) purpose(rest string) error {
+	if s.Purpose != "" {
+		return fmt.Errorf("expected one purpose, found another")
+	}
+	s.Purpose, s.Title, _ = strings.Cut(strings.TrimSpace(rest), " ")
+	return nil
+}
+
 // setup reads what a world is made of; false if the statement is another one.
-func (s *Script) setup(p *parser, text string) (bool, error) {
+func (s *Script) setup(p *parser) (bool, error) {
 	w := &s.world
 	switch {
-	case p.word("purpose"):
-		if s.Purpose != "" {
-			return true, fmt.Errorf("expected one purpose, found another")
-		}
-		rest := strings.TrimSpace(strings.TrimPrefix(text, "purpose"))
-		s.Purpose, s.Title, _ = strings.Cut(rest, " ")
-		if s.Purpose == "" {
-			return true, fmt.Errorf("expected the id of a test purpose")
-		}
-		return true, nil
 	case p.word("local"):
 		return true, p.addrs(&w.local)
 	case p.word("peer"):

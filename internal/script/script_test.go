@@ -48,7 +48,7 @@ func TestHolds(t *testing.T) {
 		"active": `
 			set RTO.Initial 2s
 			associate
-			> INIT[tag=?a, mis=1-65535]
+			> INIT[tag=?a, mis=!0]
 			+2s > INIT[tag=$a]
 			+1s < INIT_ACK[cookie=hex:00ff]
 			> COOKIE_ECHO[cookie=hex:00ff]
@@ -142,6 +142,7 @@ func TestFails(t *testing.T) {
 		{"associate\n> INIT\n+1500ms..2s > INIT", "expected INIT 1.5s after the statement before, came it 1s after"},
 		{"associate\n> INIT_ACK", "expected INIT_ACK, came INIT["},
 		{"associate\n> INIT tag=1", "tag: expected 1, came 0"},
+		{"associate\n> INIT[os=!10]", "os: expected !10, came 10"},
 		{"associate\n> INIT to=10.0.9.2", "to: expected 10.0.9.2, came 10.0.9.1"},
 		{"associate\n> INIT size=1-19", "size: expected 1-19, came"},
 		{"associate\n> INIT sport=1", "sport: expected 1, came 5000"},
@@ -252,7 +253,7 @@ func TestSyntaxErrors(t *testing.T) {
 		{"send", "expected a message: a string, or how many bytes, found the end"},
 		{"send 99999999", "expected at most 1048576 bytes"},
 		{"let x = 1", "expected '$', found 'x'"},
-		{"purpose", "expected the id of a test purpose"},
+		{"purpose A it's free text\npurpose B", "a.script:2: expected one purpose, found another"},
 		{"< ABORT[cause=foo]", "expected a cause's name or number, found 'foo'"},
 		{"%", "unexpected character '%'"},
 	}

@@ -21,6 +21,7 @@ const (
 	varValue  // $name, with an offset
 	bindValue // ?name: any, and kept
 	anyValue  // *
+	notValue  // !value: another one
 	wordValue // a name that the field knows
 )
 
@@ -59,6 +60,8 @@ func (v value) String() string {
 		return "?" + v.name
 	case anyValue:
 		return "*"
+	case notValue:
+		return "!" + v.list[0].String()
 	case wordValue:
 		return v.name
 	}
@@ -120,6 +123,12 @@ func (p *parser) value(depth int) (value, error) {
 		return value{kind: bindValue, name: name}, err
 	case t.kind == tokPunct && t.text == "*":
 		return value{kind: anyValue}, nil
+	case t.kind == tokPunct && t.text == "!":
+		if depth >= maxNesting {
+			return value{}, fmt.Errorf("expected fewer nested values")
+		}
+		v, err := p.value(depth + 1)
+		return value{kind: notValue, list: []value{v}}, err
 	case t.kind == tokPunct && t.text == "{":
 		if depth >= maxNesting {
 			return value{}, fmt.Errorf("expected fewer nested lists")
@@ -264,6 +273,13 @@ func (e env) match(want, got value) error {
 	switch x.kind {
 	case anyValue:
 		same = true
+	case notValue:
+		// An error of another kind, such as a variable that is not there, is
+		// one here too.
+		if _, err := e.eval(x.list[0]); err != nil {
+			return err
+		}
+		same = e.match(x.list[0], got) != nil
 	case bindValue:
 		e[x.name] = got
 		same = true

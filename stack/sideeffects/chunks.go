@@ -88,6 +88,9 @@ func (x *Executor) chunkEvent(it *inqueue.Item) {
 	ev.First = it.First
 	ev.Alone = it.Singleton
 	ev.Span = fsm.Span{Off: uint16(it.Off), Len: uint16(len(it.Run))}
+	if it.Type != chunk.TypeData {
+		ev.Span.Len = uint16(len(c)) // what goes back to the peer goes without the padding
+	}
 	ev.VTag = x.in.Header.VTag
 	ev.Tag = x.tagClass(ev.VTag)
 
