@@ -35,6 +35,8 @@ type Options struct {
 	Trace io.Writer         // every step, as a line
 	Tap   func(Packet)      // every packet
 	Drop  func(Packet) bool // packets to lose, as Network.Drop
+	// Record, if set, gives each host its recorder.
+	Record func(host string) stack.Recorder
 
 	script func(*run)                        // a test's own, before time passes
 	spoil  func(u *user, data []byte) []byte // a planted fault: changes what u reads
@@ -115,7 +117,7 @@ func Run(seed uint64, s Scenario, o Options) (res Result) {
 			res.Tail = tail.String()
 		}
 	}()
-	r.build(w)
+	r.build(w, o.Record)
 	if o.script != nil {
 		o.script(r)
 	}
@@ -148,7 +150,14 @@ func (r *run) failed(kind string, err error) {
 	}
 }
 
-func (r *run) build(w io.Writer) {
+func (r *run) build(w io.Writer, record func(string) stack.Recorder) {
+	options := func(host string) stack.Options {
+		so := stack.Options{Trace: &trace.Writer{Who: host, W: w}}
+		if record != nil {
+			so.Record = record(host)
+		}
+		return so
+	}
 	s := &r.s
 	r.net.UDP = s.UDP
 	for i := range s.paths() {
@@ -159,8 +168,8 @@ func (r *run) build(w io.Writer) {
 		r.addrA = append(r.addrA, netip.MustParseAddr(fmt.Sprintf(format, i, 1)))
 		r.addrZ = append(r.addrZ, netip.MustParseAddr(fmt.Sprintf(format, i, 2)))
 	}
-	r.a = r.net.AddHost("A", s.MTU, stack.Options{Trace: &trace.Writer{Who: "A", W: w}}, r.addrA...)
-	r.z = r.net.AddHost("Z", s.MTU, stack.Options{Trace: &trace.Writer{Who: "Z", W: w}}, r.addrZ...)
+	r.a = r.net.AddHost("A", s.MTU, options("A"), r.addrA...)
+	r.z = r.net.AddHost("Z", s.MTU, options("Z"), r.addrZ...)
 	r.hosts = [2]*Host{r.a, r.z}
 	r.addrs = [2][]netip.Addr{r.addrA, r.addrZ}
 	r.wiring()

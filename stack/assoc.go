@@ -181,7 +181,7 @@ func (a *Assoc) Recv(dst *ulpqueue.List, max, read int) error {
 	if read > 0 {
 		sh.x.Consumed(&a.a, read, sh.stack.clock.Now())
 	}
-	n := a.plane().Up.Detach(dst, max)
+	n := sh.x.Detach(&a.a, dst, max)
 	var err error
 	if n == 0 {
 		err = ErrWouldBlock
@@ -245,7 +245,7 @@ func (a *Assoc) Discard() {
 // drop is Discard with the shard's lock.
 func (a *Assoc) drop(now mono.Time) {
 	var l ulpqueue.List
-	for a.plane().Up.Detach(&l, 1<<20) > 0 {
+	for sh.x.Detach(&a.a, &l, 1<<20) > 0 {
 		n := l.Bytes()
 		for m := l.Pop(); m != nil; m = l.Pop() {
 			a.Free(m)

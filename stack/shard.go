@@ -50,6 +50,9 @@ type shard struct {
 func newShard(s *Stack, i int) *shard {
 	sh := &shard{stack: s, index: i, byTag: make(map[chunk.VTag]*Assoc)}
 	sh.x = sideeffects.Executor{Host: sh, Pools: s.pools, Trace: s.opts.Trace, Paranoid: s.opts.Paranoid}
+	if s.opts.Record != nil {
+		sh.x.Host, sh.x.Log = s.opts.Record(i, sh)
+	}
 	if s.opts.Contained != nil {
 		sh.x.Dumped = func(d decision.Dump, panicked any) {
 			d.Panic = fmt.Sprintf("%v\n\n%s", panicked, debug.Stack())

@@ -36,6 +36,8 @@ type Options struct {
 	Trace sideeffects.Tracer
 	// Paranoid runs every state function twice and panics if it is not pure.
 	Paranoid bool
+	// Record, if set, logs what goes into the stack.
+	Record Recorder
 	// Contained, if set, is told of each panic that cost an association, with
 	// the association's last steps. It is called without a lock held.
 	Contained func(decision.Dump)
@@ -56,6 +58,10 @@ const (
 	DefaultOutOfBlueRate   = 1000
 	DefaultMaxAssociations = 1 << 20
 )
+
+// Recorder is asked for each shard how to log what goes into its executor: it
+// returns a Host that stands before the shard's own, and a Log.
+type Recorder func(shard int, h sideeffects.Host) (sideeffects.Host, sideeffects.Log)
 
 // Stack is an SCTP host.
 type Stack struct {

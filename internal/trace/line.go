@@ -24,9 +24,9 @@ func AppendLine(b []byte, who string, s *sideeffects.Step) []byte {
 		b = append(b, ' ')
 		b = append(b, who...)
 	}
-	if s.Assoc != nil {
+	if s.ID != 0 {
 		b = append(b, " #"...)
-		b = strconv.AppendUint(b, uint64(s.Assoc.ID()), 10)
+		b = strconv.AppendUint(b, uint64(s.ID), 10)
 	}
 	b = append(b, ' ')
 	b = append(b, s.Before.String()...)

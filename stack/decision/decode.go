@@ -21,7 +21,7 @@ type Dump struct {
 // Step is a step read back.
 type Step struct {
 	Number      uint64   // of the association's steps since its ring was taken, from 1
-	TCB         *tcb.TCB // before the step; nil: there was none. Its Cfg is nil
+	TCB         *tcb.TCB // before the step; nil: there was none. Its Cfg is what Again was given
 	Event       fsm.Event
 	Disposition fsm.Disposition
 	Commands    fsm.Commands
@@ -55,9 +55,8 @@ func (s *Step) Again(cfg *tcb.Config, out *fsm.Commands) fsm.Disposition {
 	if s.TCB == nil {
 		return fsm.Step(tcb.View{}, &s.Event, out)
 	}
-	t := *s.TCB
-	t.Cfg = cfg
-	return fsm.Step(tcb.ViewOf(&t), &s.Event, out)
+	s.TCB.Cfg = cfg
+	return fsm.Step(tcb.ViewOf(s.TCB), &s.Event, out)
 }
 
 // ErrFormat says that bytes are no dump of a ring.
@@ -234,9 +233,10 @@ func getTCB(b []byte) (*tcb.TCB, int) {
 
 // Verify compares the step that was recorded last with what it was made from;
 // it returns what differs, "" if nothing does. Tests call it at every step.
-func (f *Ref) Verify(t *tcb.TCB, ev *fsm.Event, d fsm.Disposition, out *fsm.Commands) string {
+func (p *Pool) Verify(f *Ref, t *tcb.TCB, ev *fsm.Event, d fsm.Disposition, out *fsm.Commands) string {
 	h := &f.r.half[f.r.cur]
-	var s Step
+	s := &p.check
+	*s = Step{}
 	if s.get(h.buf[h.last:h.n]) == 0 || s.Disposition != d || !s.Commands.Equal(out) || s.Event.ID != ev.ID {
 		return "not what was decided"
 	}
@@ -253,8 +253,7 @@ func (f *Ref) Verify(t *tcb.TCB, ev *fsm.Event, d fsm.Disposition, out *fsm.Comm
 			return "the TCB changed between steps"
 		}
 	}
-	var again fsm.Commands
-	if s.Again(cfg, &again) != d || !again.Equal(out) {
+	if s.Again(cfg, &p.again) != d || !p.again.Equal(out) {
 		return "run again it decides otherwise"
 	}
 	return ""

@@ -41,6 +41,9 @@ type Ref struct {
 type Pool struct {
 	rings []*ring
 	hand  int
+
+	check Step // scratch of Verify
+	again fsm.Commands
 }
 
 // take gives f a ring: a new one, or that of an association which has done

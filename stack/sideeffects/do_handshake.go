@@ -11,6 +11,9 @@ import (
 
 // Prepare makes a ready for Associate or for Setup from a cookie.
 func (x *Executor) Prepare(a *Association, s Settings, id uint32, localPort, peerPort uint16) {
+	if x.Log != nil {
+		x.log(Call{Op: OpPrepare, Assoc: a, Settings: s, ID: id, LocalPort: localPort, PeerPort: peerPort})
+	}
 	a.local, a.auto = s.Local, len(s.Local) == 0
 	a.sackedTo = tcb.NoPath
 	a.tcb = tcb.TCB{
@@ -33,6 +36,9 @@ func (a *Association) UseDataPlane(d DataPlane) { a.data = d }
 // zero Addr, the own address that packets go there from. Addresses that the
 // user names count as confirmed (RFC 9260 section 5.4).
 func (x *Executor) AddPeer(a *Association, dst, src netip.Addr, encapPort uint16) bool {
+	if x.Log != nil {
+		x.log(Call{Op: OpAddPeer, Assoc: a, Addr: dst, Src: src, EncapPort: encapPort})
+	}
 	local := a.local
 	switch {
 	case src.IsValid():

@@ -35,6 +35,8 @@ type Executor struct {
 	// Resume sends it.
 	Hold bool
 
+	// Log, if set, is told of every call.
+	Log Log
 	// Trace, if set, sees every step.
 	Trace Tracer
 	// Paranoid runs every state function twice and compares; a difference is
@@ -47,6 +49,7 @@ type Executor struct {
 
 	keys  cookieKeys
 	rings decision.Pool
+	call  Call // scratch of log
 
 	// What the event in hand is about.
 	a       *Association
@@ -91,7 +94,8 @@ func NewPools() *Pools {
 // Step is one step of the machine, as a Tracer sees it. Its pointers are valid
 // during the call only.
 type Step struct {
-	Assoc         *Association // nil where there is none
+	Assoc         *Association // nil where there is none, or where it is not known any more
+	ID            uint32       // the association's, 0 where there is none
 	Before, After tcb.State
 	Event         *fsm.Event
 	Disposition   fsm.Disposition
@@ -104,6 +108,9 @@ type Tracer interface{ Step(s *Step) }
 // Packet processes an inbound packet: for association a, or, if that is nil,
 // for endpoint ep; if that is nil too, it is out of the blue.
 func (x *Executor) Packet(a *Association, ep *Endpoint, in *Datagram, now mono.Time) {
+	if x.Log != nil {
+		x.log(Call{Op: OpPacket, Assoc: a, Endpoint: ep, Datagram: in, Now: now})
+	}
 	x.begin(a, ep, now)
 	x.in = in
 	defer x.contain()
@@ -117,6 +124,9 @@ func (x *Executor) Packet(a *Association, ep *Endpoint, in *Datagram, now mono.T
 
 // Timeout fires what is due for a.
 func (x *Executor) Timeout(a *Association, now mono.Time) {
+	if x.Log != nil {
+		x.log(Call{Op: OpTimeout, Assoc: a, Now: now})
+	}
 	x.begin(a, nil, now)
 	defer x.contain()
 	for id := tcb.TimerID(0); id < tcb.NumTimers && x.live(); id++ {
@@ -159,6 +169,9 @@ var timerEvents = [tcb.NumTimers]fsm.EventID{
 
 // Associate starts an association from the addresses that a was prepared with.
 func (x *Executor) Associate(a *Association, now mono.Time) fsm.Result {
+	if x.Log != nil {
+		x.log(Call{Op: OpAssociate, Assoc: a, Now: now})
+	}
 	p := tcb.PathID(0)
 	for int(p) < len(a.tcb.Paths)-1 && a.tcb.Paths[p].Cut {
 		p++
@@ -169,6 +182,9 @@ func (x *Executor) Associate(a *Association, now mono.Time) fsm.Result {
 // Send hands a message over. Unless the result is fsm.ResultOK the message
 // stays the caller's.
 func (x *Executor) Send(a *Association, m outqueue.Message, now mono.Time) fsm.Result {
+	if x.Log != nil {
+		x.log(Call{Op: OpSend, Assoc: a, Message: m, Now: now})
+	}
 	x.msg = m
 	r := x.primitive(a, fsm.EvPrimSend, tcb.NoPath, now)
 	x.msg.Buf = nil
@@ -177,11 +193,17 @@ func (x *Executor) Send(a *Association, m outqueue.Message, now mono.Time) fsm.R
 
 // Shutdown closes gracefully.
 func (x *Executor) Shutdown(a *Association, now mono.Time) fsm.Result {
+	if x.Log != nil {
+		x.log(Call{Op: OpShutdown, Assoc: a, Now: now})
+	}
 	return x.primitive(a, fsm.EvPrimShutdown, tcb.NoPath, now)
 }
 
 // Abort ends a at once; reason goes to the peer.
 func (x *Executor) Abort(a *Association, reason []byte, now mono.Time) fsm.Result {
+	if x.Log != nil {
+		x.log(Call{Op: OpAbort, Assoc: a, Reason: reason, Now: now})
+	}
 	x.reason = reason
 	r := x.primitive(a, fsm.EvPrimAbort, tcb.NoPath, now)
 	x.reason = nil
@@ -190,16 +212,25 @@ func (x *Executor) Abort(a *Association, reason []byte, now mono.Time) fsm.Resul
 
 // Heartbeat probes path p now.
 func (x *Executor) Heartbeat(a *Association, p tcb.PathID, now mono.Time) fsm.Result {
+	if x.Log != nil {
+		x.log(Call{Op: OpHeartbeat, Assoc: a, Path: p, Now: now})
+	}
 	return x.primitive(a, fsm.EvPrimHeartbeat, p, now)
 }
 
 // SetPrimary makes the path to addr the primary one.
 func (x *Executor) SetPrimary(a *Association, addr netip.Addr, now mono.Time) fsm.Result {
+	if x.Log != nil {
+		x.log(Call{Op: OpSetPrimary, Assoc: a, Addr: addr, Now: now})
+	}
 	return x.primitive(a, fsm.EvPrimSetPrimary, a.pathOf(addr), now)
 }
 
 // Consumed tells that the user has read n bytes; the window may open.
 func (x *Executor) Consumed(a *Association, n int, now mono.Time) {
+	if x.Log != nil {
+		x.log(Call{Op: OpConsumed, Assoc: a, N: n, Now: now})
+	}
 	if a.data.Consumed(n) && a.tcb.State >= tcb.Established && a.tcb.State <= tcb.ShutdownSent {
 		x.begin(a, nil, now)
 		defer x.contain()
@@ -208,8 +239,23 @@ func (x *Executor) Consumed(a *Association, n int, now mono.Time) {
 	}
 }
 
+// Detach moves what is ready to be read to dst, as ulpqueue.Queue.Detach does.
+func (x *Executor) Detach(a *Association, dst *ulpqueue.List, max int) int {
+	if x.Log != nil {
+		x.log(Call{Op: OpDetach, Assoc: a, N: max})
+	}
+	pl, ok := a.data.(*Plane)
+	if !ok {
+		return 0
+	}
+	return pl.Up.Detach(dst, max)
+}
+
 // Resume goes on sending after the host had no slot.
 func (x *Executor) Resume(a *Association, now mono.Time) {
+	if x.Log != nil {
+		x.log(Call{Op: OpResume, Assoc: a, Now: now})
+	}
 	x.begin(a, nil, now)
 	defer x.contain()
 	x.finish()
@@ -218,6 +264,9 @@ func (x *Executor) Resume(a *Association, now mono.Time) {
 // Unreachable processes an ICMP protocol unreachable about a (RFC 9260 section
 // 10 ICMP8).
 func (x *Executor) Unreachable(a *Association, now mono.Time) {
+	if x.Log != nil {
+		x.log(Call{Op: OpUnreachable, Assoc: a, Now: now})
+	}
 	x.begin(a, nil, now)
 	defer x.contain()
 	x.event(fsm.EvProtoUnreach, tcb.NoPath)
@@ -228,6 +277,9 @@ func (x *Executor) Unreachable(a *Association, now mono.Time) {
 // TooBig processes what ICMP or the host said about packets to dst: they may
 // be mtu bytes of IP packet (RFC 9260 section 7.3).
 func (x *Executor) TooBig(a *Association, dst netip.Addr, mtu int, now mono.Time) {
+	if x.Log != nil {
+		x.log(Call{Op: OpTooBig, Assoc: a, Addr: dst, N: mtu, Now: now})
+	}
 	p := a.pathOf(dst)
 	if p == tcb.NoPath || a.tcb.State == tcb.Closed || mtu < a.tcb.Cfg.MinPathMTU {
 		return
@@ -317,6 +369,7 @@ func (x *Executor) step() fsm.Disposition {
 		s := Step{Assoc: subject, Before: before, Event: &x.ev, Disposition: d, Commands: &x.out}
 		if x.a != nil {
 			s.Assoc = x.a
+			s.ID = x.a.tcb.ID
 			s.After = x.a.tcb.State
 		}
 		x.Trace.Step(&s)
@@ -331,7 +384,7 @@ func (x *Executor) step() fsm.Disposition {
 func (x *Executor) keep(a *Association, t *tcb.TCB, d fsm.Disposition) {
 	x.rings.Record(&a.ring, t, &x.ev, d, &x.out)
 	if x.Paranoid {
-		if v := a.ring.Verify(t, &x.ev, d, &x.out); v != "" {
+		if v := x.rings.Verify(&a.ring, t, &x.ev, d, &x.out); v != "" {
 			panic(fmt.Sprintf("sctp: %v was not recorded well: %s", x.ev.ID, v))
 		}
 	}

@@ -1,0 +1,484 @@
+package record
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+
+	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/sideeffects"
+	"github.com/gosctp/gosctp/stack/tcb"
+)
+
+// Records begin with a byte that says what they are: a call (its Op, plus
+// one), a definition, or an answer of the Host's. Numbers are varints, times
+// the difference to the last one, addresses and Configs the number of their
+// definition.
+const (
+	recAddr   = 0x40 + iota // length, bytes of netip.Addr
+	recConfig               // length, configText
+	recForget               // all definitions
+	recEntropy
+	recTag
+	recRoute
+	recCreated
+	recFull // no room to send
+	recSlot // the capacity of slots from now on
+	recEmit
+)
+
+// Flags of a call.
+const (
+	callMore = 1 << iota
+	callHold
+	callAssoc
+	callEndpoint
+	callListening
+	callBacklogFull
+	callNotUnicast
+	callNow
+)
+
+// maxDefs bounds what is remembered of addresses and Configs.
+const maxDefs = 1 << 15
+
+// encoder turns calls and answers of one shard into records.
+type encoder struct {
+	b     []byte
+	data  bool // user data is kept
+	now   mono.Time
+	addrs map[netip.Addr]int
+	cfgs  map[string]int
+	last  *tcb.Config // the Config used last, and its number
+	lastN int
+	cuts  []cut
+	slots int // capacity
+}
+
+func (e *encoder) forget() {
+	if len(e.addrs) >= maxDefs || len(e.cfgs) >= maxDefs {
+		e.b = append(e.b, recForget)
+		e.addrs, e.cfgs, e.last = nil, nil, nil
+	}
+	if e.addrs == nil {
+		e.addrs, e.cfgs = make(map[netip.Addr]int), make(map[string]int)
+	}
+}
+
+func (e *encoder) uint(n uint64) { e.b = binary.AppendUvarint(e.b, n) }
+
+// addr returns a's number, after defining it; 0 is no address.
+func (e *encoder) addr(a netip.Addr) uint64 {
+	if !a.IsValid() {
+		return 0
+	}
+	n, ok := e.addrs[a]
+	if !ok {
+		n = len(e.addrs) + 1
+		e.addrs[a] = n
+		raw, _ := a.MarshalBinary() // no error is possible
+		e.b = append(e.b, recAddr)
+		e.uint(uint64(len(raw)))
+		e.b = append(e.b, raw...)
+	}
+	return uint64(n)
+}
+
+func (e *encoder) config(c *tcb.Config) uint64 {
+	if c == e.last {
+		return uint64(e.lastN)
+	}
+	text := configText(c)
+	n, ok := e.cfgs[text]
+	if !ok {
+		n = len(e.cfgs)
+		e.cfgs[text] = n
+		e.b = append(e.b, recConfig)
+		e.uint(uint64(len(text)))
+		e.b = append(e.b, text...)
+	}
+	e.last, e.lastN = c, n
+	return uint64(n)
+}
+
+// defineSettings returns the numbers that settings writes.
+func (e *encoder) defineSettings(s *sideeffects.Settings) (cfg uint64, local []uint64) {
+	cfg = e.config(s.Config)
+	for _, a := range s.Local {
+		local = append(local, e.addr(a))
+	}
+	return cfg, local
+}
+
+func (e *encoder) settings(cfg uint64, local []uint64) {
+	e.uint(cfg)
+	e.uint(uint64(len(local)))
+	for _, n := range local {
+		e.uint(n)
+	}
+}
+
+func (e *encoder) packet(p []byte) {
+	e.cuts = e.cuts[:0]
+	if !e.data {
+		e.cuts = userData(e.cuts, p)
+	}
+	e.b = appendPacket(e.b, p, e.cuts)
+}
+
+// private writes bytes of the user's, or only how many.
+func (e *encoder) private(p []byte) {
+	e.uint(uint64(len(p)))
+	if e.data {
+		e.b = append(e.b, p...)
+	}
+}
+
+func (e *encoder) call(c *sideeffects.Call) {
+	e.forget()
+	// Definitions go first.
+	var src, dst, addr, cfg uint64
+	var local []uint64
+	switch c.Op {
+	case sideeffects.OpPrepare:
+		cfg, local = e.defineSettings(&c.Settings)
+	case sideeffects.OpPacket:
+		src, dst = e.addr(c.Datagram.Src), e.addr(c.Datagram.Dst)
+		if c.Endpoint != nil {
+			cfg, local = e.defineSettings(&c.Endpoint.Cfg)
+		}
+	case sideeffects.OpAddPeer, sideeffects.OpSetPrimary, sideeffects.OpTooBig:
+		addr = e.addr(c.Addr)
+	}
+
+	flags := byte(0)
+	set := func(on bool, f byte) {
+		if on {
+			flags |= f
+		}
+	}
+	set(c.More, callMore)
+	set(c.Hold, callHold)
+	set(c.Assoc != nil, callAssoc)
+	set(c.Now != 0, callNow)
+	if ep := c.Endpoint; ep != nil {
+		set(true, callEndpoint)
+		set(ep.Listening, callListening)
+		set(ep.BacklogFull, callBacklogFull)
+	}
+	if c.Datagram != nil {
+		set(c.Datagram.NotUnicast, callNotUnicast)
+	}
+	e.b = append(e.b, byte(c.Op)+1, flags)
+	if c.Now != 0 {
+		e.b = binary.AppendVarint(e.b, int64(c.Now-e.now))
+		e.now = c.Now
+	}
+	id := c.ID // what OpPrepare will give it
+	if c.Assoc != nil {
+		if c.Op != sideeffects.OpPrepare {
+			id = c.Assoc.ID()
+		}
+		e.uint(uint64(id))
+	}
+	switch c.Op {
+	case sideeffects.OpPrepare:
+		e.settings(cfg, local)
+		e.uint(uint64(c.LocalPort))
+		e.uint(uint64(c.PeerPort))
+	case sideeffects.OpAddPeer:
+		e.uint(addr)
+		e.uint(uint64(c.EncapPort))
+	case sideeffects.OpPacket:
+		d := c.Datagram
+		e.uint(src)
+		e.uint(dst)
+		e.uint(uint64(d.EncapPort))
+		e.uint(uint64(d.Link))
+		if c.Endpoint != nil {
+			e.settings(cfg, local)
+		}
+		e.packet(d.Packet)
+	case sideeffects.OpSend:
+		m := &c.Message
+		flags := uint64(0)
+		for i, on := range [...]bool{m.Unordered, m.Immediate, m.NoDelay} {
+			if on {
+				flags |= 1 << i
+			}
+		}
+		e.uint(flags)
+		e.uint(uint64(m.Stream))
+		e.uint(uint64(m.PPID))
+		e.uint(uint64(m.Context))
+		e.private(m.Buf.B)
+	case sideeffects.OpAbort:
+		e.private(c.Reason)
+	case sideeffects.OpHeartbeat:
+		e.uint(uint64(c.Path))
+	case sideeffects.OpSetPrimary:
+		e.uint(addr)
+	case sideeffects.OpConsumed, sideeffects.OpDetach:
+		e.uint(uint64(c.N))
+	case sideeffects.OpTooBig:
+		e.uint(addr)
+		e.uint(uint64(c.N))
+	}
+}
+
+func (e *encoder) entropy(b []byte) {
+	e.b = append(e.b, recEntropy)
+	e.uint(uint64(len(b)))
+	e.b = append(e.b, b...)
+}
+
+func (e *encoder) tag(t chunk.VTag) { e.b = le.AppendUint32(append(e.b, recTag), uint32(t)) }
+
+func (e *encoder) route(dst netip.Addr, r sideeffects.Route, ok bool) {
+	e.forget()
+	to, src := e.addr(dst), e.addr(r.Src)
+	e.b = append(e.b, recRoute)
+	e.uint(to)
+	if !ok {
+		e.b = append(e.b, 0)
+		return
+	}
+	e.b = append(e.b, 1)
+	e.uint(src)
+	e.uint(uint64(r.MTU))
+	e.uint(uint64(r.Overhead))
+	e.uint(uint64(r.Link))
+}
+
+// slot notes how large slots are.
+func (e *encoder) slot(n int) {
+	if e.slots != n {
+		e.slots = n
+		e.b = append(e.b, recSlot)
+		e.uint(uint64(n))
+	}
+}
+
+func (e *encoder) created(id uint32) {
+	e.b = append(e.b, recCreated)
+	e.uint(uint64(id))
+}
+
+func (e *encoder) emit(p []byte, to sideeffects.Addressing) {
+	e.forget()
+	src, dst := e.addr(to.Src), e.addr(to.Dst)
+	e.b = append(e.b, recEmit)
+	e.uint(src)
+	e.uint(dst)
+	e.uint(uint64(to.EncapPort))
+	e.uint(uint64(to.Link))
+	if to.Fragment {
+		e.b = append(e.b, 1)
+	} else {
+		e.b = append(e.b, 0)
+	}
+	e.packet(p)
+}
+
+// decoder reads records. After an error all it reads is zero.
+type decoder struct {
+	b     []byte
+	err   error
+	now   mono.Time
+	addrs []netip.Addr
+	cfgs  []*tcb.Config
+	odd   map[string]bool // parameters that could not be taken over
+	data  bool
+}
+
+func (d *decoder) fail(err error) {
+	if d.err == nil {
+		d.err = err
+	}
+	d.b = nil
+}
+
+var errShort = fmt.Errorf("%w: a record ends too early", ErrFormat)
+
+// uint reads a number that is at most max.
+func (d *decoder) uint(max int) int {
+	v, n := binary.Uvarint(d.b)
+	if n <= 0 {
+		d.fail(errShort)
+		return 0
+	}
+	if v > uint64(max) {
+		d.fail(fmt.Errorf("%w: %d where at most %d can be", ErrFormat, v, max))
+		return 0
+	}
+	d.b = d.b[n:]
+	return int(v)
+}
+
+func (d *decoder) byte() byte {
+	if len(d.b) == 0 {
+		d.fail(errShort)
+		return 0
+	}
+	c := d.b[0]
+	d.b = d.b[1:]
+	return c
+}
+
+func (d *decoder) bytes(n int) []byte {
+	if len(d.b) < n {
+		d.fail(errShort)
+		return nil
+	}
+	v := d.b[:n]
+	d.b = d.b[n:]
+	return v
+}
+
+func (d *decoder) addr() netip.Addr {
+	n := d.uint(len(d.addrs))
+	if n == 0 {
+		return netip.Addr{}
+	}
+	return d.addrs[n-1]
+}
+
+func (d *decoder) settings() (s sideeffects.Settings) {
+	if len(d.cfgs) == 0 {
+		d.fail(fmt.Errorf("%w: no parameters", ErrFormat))
+		return s
+	}
+	s.Config = d.cfgs[d.uint(len(d.cfgs)-1)]
+	for range d.uint(256) {
+		s.Local = append(s.Local, d.addr())
+	}
+	return s
+}
+
+const maxMessage = 1 << 26 // of what is played; sizes are the file's word
+
+func (d *decoder) private() []byte {
+	n := d.uint(maxMessage)
+	if d.err != nil {
+		return nil
+	}
+	if d.data {
+		return d.bytes(n)
+	}
+	return make([]byte, n)
+}
+
+// peek returns the kind of the next record, after reading definitions; 0 at
+// the end.
+func (d *decoder) peek() byte {
+	for len(d.b) > 0 {
+		switch d.b[0] {
+		case recAddr:
+			d.b = d.b[1:]
+			var a netip.Addr
+			if err := a.UnmarshalBinary(d.bytes(d.uint(256))); err != nil || !a.IsValid() {
+				d.fail(fmt.Errorf("%w: an address that is none", ErrFormat))
+				return 0
+			}
+			d.addrs = append(d.addrs, a)
+		case recConfig:
+			d.b = d.b[1:]
+			c, odd, err := parseConfig(string(d.bytes(d.uint(1 << 16))))
+			if err != nil {
+				d.fail(err)
+				return 0
+			}
+			for _, name := range odd {
+				if d.odd == nil {
+					d.odd = make(map[string]bool)
+				}
+				d.odd[name] = true
+			}
+			d.cfgs = append(d.cfgs, c)
+		case recForget:
+			d.b = d.b[1:]
+			d.addrs, d.cfgs = nil, nil
+		default:
+			return d.b[0]
+		}
+	}
+	return 0
+}
+
+func isCall(kind byte) bool { return kind > 0 && kind <= byte(sideeffects.NumOps) }
+
+// callTime returns the time of the call that comes next, without taking it.
+func (d *decoder) callTime() mono.Time {
+	if len(d.b) > 2 && d.b[1]&callNow != 0 {
+		if v, n := binary.Varint(d.b[2:]); n > 0 {
+			return d.now + mono.Time(v)
+		}
+	}
+	return d.now
+}
+
+// call reads a call; its Assoc is named by the id.
+func (d *decoder) call() (c sideeffects.Call, id uint32, hasAssoc bool) {
+	c.Op = sideeffects.Op(d.byte() - 1)
+	flags := d.byte()
+	on := func(f byte) bool { return flags&f != 0 }
+	c.More, c.Hold = on(callMore), on(callHold)
+	if on(callNow) {
+		v, n := binary.Varint(d.b)
+		if n <= 0 {
+			d.fail(errShort)
+			return
+		}
+		d.b = d.b[n:]
+		d.now += mono.Time(v)
+		if d.now <= 0 || d.now > 1<<60 {
+			d.fail(fmt.Errorf("%w: the time is %d", ErrFormat, d.now))
+			return
+		}
+		c.Now = d.now
+	}
+	if hasAssoc = on(callAssoc); hasAssoc {
+		id = uint32(d.uint(1<<32 - 1))
+	}
+	port := func() uint16 { return uint16(d.uint(1<<16 - 1)) }
+	switch c.Op {
+	case sideeffects.OpPrepare:
+		c.Settings = d.settings()
+		c.ID, c.LocalPort, c.PeerPort = id, port(), port()
+	case sideeffects.OpAddPeer:
+		c.Addr, c.EncapPort = d.addr(), port()
+	case sideeffects.OpPacket:
+		in := &sideeffects.Datagram{Src: d.addr(), Dst: d.addr(), EncapPort: port(), Link: uint8(d.uint(255)), NotUnicast: on(callNotUnicast)}
+		if on(callEndpoint) {
+			c.Endpoint = &sideeffects.Endpoint{Cfg: d.settings(), Listening: on(callListening), BacklogFull: on(callBacklogFull)}
+		}
+		in.Packet = d.packet()
+		h, e := chunk.ParseHeader(in.Packet)
+		if d.err == nil && (e != chunk.ErrNone || len(in.Packet) < chunk.HeaderLen+chunk.ChunkHeaderLen || !in.Src.IsValid()) {
+			d.fail(fmt.Errorf("%w: a packet that is none", ErrFormat))
+		}
+		in.Header = h
+		c.Datagram = in
+	case sideeffects.OpSend:
+		m := &c.Message
+		f := d.uint(7)
+		m.Unordered, m.Immediate, m.NoDelay = f&1 != 0, f&2 != 0, f&4 != 0
+		m.Stream, m.PPID, m.Context = chunk.StreamID(port()), chunk.PPID(d.uint(1<<32-1)), uint32(d.uint(1<<32-1))
+		c.Reason = d.private() // the player makes a buffer of it
+		if d.err == nil && len(c.Reason) == 0 {
+			d.fail(fmt.Errorf("%w: an empty message", ErrFormat))
+		}
+	case sideeffects.OpAbort:
+		c.Reason = d.private()
+	case sideeffects.OpHeartbeat:
+		c.Path = tcb.PathID(d.uint(255))
+	case sideeffects.OpSetPrimary:
+		c.Addr = d.addr()
+	case sideeffects.OpConsumed, sideeffects.OpDetach:
+		c.N = d.uint(1 << 31)
+	case sideeffects.OpTooBig:
+		c.Addr, c.N = d.addr(), d.uint(1<<16)
+	}
+	return c, id, hasAssoc
+}
