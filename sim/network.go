@@ -39,6 +39,8 @@ type Network struct {
 	// Drop, if set, says which packets are lost, beside those that chance
 	// loses.
 	Drop func(Packet) bool
+	// Record, if set, gives a host its recorder, each time that it boots.
+	Record func(host string, boot int) stack.Recorder
 }
 
 // Packet is an SCTP packet that a Tap sees. Data is valid during the call only.
@@ -117,11 +119,15 @@ func (h *Host) Boot() {
 	if h.boots > 0 {
 		purpose = fmt.Sprintf("host, boot %d", h.boots)
 	}
+	opts := h.opts
+	if h.net.Record != nil {
+		opts.Record = h.net.Record(h.Name, h.boots)
+	}
 	h.boots++
 	h.link = &link{h: h}
 	s, err := stack.New(stack.World{
 		Clock: &h.net.clock, Entropy: h.net.entropy(purpose, h.index), Links: []transport.Link{h.link},
-	}, h.opts)
+	}, opts)
 	if err != nil {
 		panic(err) // the options are ours
 	}

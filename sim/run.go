@@ -35,8 +35,8 @@ type Options struct {
 	Trace io.Writer         // every step, as a line
 	Tap   func(Packet)      // every packet
 	Drop  func(Packet) bool // packets to lose, as Network.Drop
-	// Record, if set, gives each host its recorder.
-	Record func(host string) stack.Recorder
+	// Record, if set, gives a host its recorder, each time that it boots.
+	Record func(host string, boot int) stack.Recorder
 
 	script func(*run)                        // a test's own, before time passes
 	spoil  func(u *user, data []byte) []byte // a planted fault: changes what u reads
@@ -99,7 +99,7 @@ const (
 // Run plays a scenario and checks that what must hold did.
 func Run(seed uint64, s Scenario, o Options) (res Result) {
 	r := &run{net: NewNetwork(seed), s: s.clone(), o: o, hostile: s.hostile()}
-	r.net.Tap, r.net.Drop = o.Tap, o.Drop
+	r.net.Tap, r.net.Drop, r.net.Record = o.Tap, o.Drop, o.Record
 	tail := trace.NewTail(60)
 	var w io.Writer = tail
 	if o.Trace != nil {
@@ -117,7 +117,7 @@ func Run(seed uint64, s Scenario, o Options) (res Result) {
 			res.Tail = tail.String()
 		}
 	}()
-	r.build(w, o.Record)
+	r.build(w)
 	if o.script != nil {
 		o.script(r)
 	}
@@ -150,14 +150,7 @@ func (r *run) failed(kind string, err error) {
 	}
 }
 
-func (r *run) build(w io.Writer, record func(string) stack.Recorder) {
-	options := func(host string) stack.Options {
-		so := stack.Options{Trace: &trace.Writer{Who: host, W: w}}
-		if record != nil {
-			so.Record = record(host)
-		}
-		return so
-	}
+func (r *run) build(w io.Writer) {
 	s := &r.s
 	r.net.UDP = s.UDP
 	for i := range s.paths() {
@@ -168,8 +161,8 @@ func (r *run) build(w io.Writer, record func(string) stack.Recorder) {
 		r.addrA = append(r.addrA, netip.MustParseAddr(fmt.Sprintf(format, i, 1)))
 		r.addrZ = append(r.addrZ, netip.MustParseAddr(fmt.Sprintf(format, i, 2)))
 	}
-	r.a = r.net.AddHost("A", s.MTU, options("A"), r.addrA...)
-	r.z = r.net.AddHost("Z", s.MTU, options("Z"), r.addrZ...)
+	r.a = r.net.AddHost("A", s.MTU, stack.Options{Trace: &trace.Writer{Who: "A", W: w}}, r.addrA...)
+	r.z = r.net.AddHost("Z", s.MTU, stack.Options{Trace: &trace.Writer{Who: "Z", W: w}}, r.addrZ...)
 	r.hosts = [2]*Host{r.a, r.z}
 	r.addrs = [2][]netip.Addr{r.addrA, r.addrZ}
 	r.wiring()

@@ -245,7 +245,7 @@ func (a *Assoc) Discard() {
 // drop is Discard with the shard's lock.
 func (a *Assoc) drop(now mono.Time) {
 	var l ulpqueue.List
-	for sh.x.Detach(&a.a, &l, 1<<20) > 0 {
+	for a.shard.x.Detach(&a.a, &l, 1<<20) > 0 {
 		n := l.Bytes()
 		for m := l.Pop(); m != nil; m = l.Pop() {
 			a.Free(m)
@@ -259,7 +259,7 @@ func (a *Assoc) drop(now mono.Time) {
 // notifications, which sideeffects.ReadSendFailure reads.
 func (a *Assoc) ReportSendFailures(on bool) {
 	a.shard.mu.Lock()
-	a.plane().SetReporting(on)
+	a.shard.x.SetReporting(&a.a, on)
 	a.shard.mu.Unlock()
 }
 

@@ -73,7 +73,7 @@ func (s *Stack) relieve() {
 			sh.mu.Lock()
 			for i := len(sh.pending) - 1; i >= 0; i-- { // the list may lose its end
 				a := sh.pending[i]
-				freed += a.plane().Reclaim(keep)
+				freed += sh.x.Reclaim(&a.a, keep)
 				sh.notePending(a)
 			}
 			sh.mu.Unlock()

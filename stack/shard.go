@@ -62,6 +62,9 @@ func newShard(s *Stack, i int) *shard {
 	if s.relief.total != nil {
 		sh.budget = seg.NewBudget(s.relief.total)
 		sh.x.Budget = sh.budget
+		if sh.x.Log != nil {
+			sh.x.Log.Share(sh.budget)
+		}
 	}
 	sh.timer = s.clock.NewTimer()
 	sh.sender.wake = make(chan struct{}, 1)

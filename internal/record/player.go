@@ -2,13 +2,17 @@ package record
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/internal/seg"
+	"github.com/gosctp/gosctp/stack/pipes/path"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -55,6 +59,9 @@ type Player struct {
 	// Memory bounds, in bytes, what messages whose contents are not in the log
 	// may take in all, beside 64 times what was read of the log.
 	Memory int
+	// Congestion makes congestion controllers for associations that had one of
+	// the program's own; with nil they get path.NewReno.
+	Congestion func() path.Controller
 
 	watch  Watcher
 	shards []*shardPlayer
@@ -77,6 +84,7 @@ type shardPlayer struct {
 	made   *sideeffects.Association // by Create, in this call
 	slot   int                      // capacity of the recorded stack's slots
 	buf    []byte
+	free   int64
 	err    error
 	done   bool
 }
@@ -130,7 +138,6 @@ func (p *Player) Next() (bool, error) {
 		}
 	}
 	if next == nil {
-		p.odd()
 		return false, nil
 	}
 	err := next.play()
@@ -138,6 +145,10 @@ func (p *Player) Next() (bool, error) {
 		next.done = true
 		p.Note = fmt.Sprintf("the log of shard %d ends within call %d (%v)", next.index, next.calls, next.call.Op)
 		return true, nil
+	}
+	p.odd()
+	if d, ok := err.(*Difference); ok && len(p.Odd) > 0 {
+		d.What += fmt.Sprintf("; what was recorded had parameters that this program has not: %s", strings.Join(p.Odd, ", "))
 	}
 	return err == nil, err
 }
@@ -160,7 +171,13 @@ func (s *shardPlayer) play() (err error) {
 			err = fmt.Errorf("%w: it makes the stack panic: %v", ErrFormat, r)
 		}
 	}()
-	if kind := s.dec.peek(); !isCall(kind) {
+	s.dec.congestion = s.p.Congestion
+	if s.dec.peek() == recShare {
+		s.share()
+	}
+	if kind := s.dec.peek(); kind == 0 {
+		return s.dec.err
+	} else if !isCall(kind) {
 		return s.differ("%s was recorded where a call should be", recordName(kind))
 	}
 	c, a, err := s.next()
@@ -192,6 +209,30 @@ func (s *shardPlayer) play() (err error) {
 		s.forget(a.ID())
 	}
 	return nil
+}
+
+// share makes the executor's part of the memory that shards shared.
+func (s *shardPlayer) share() {
+	d := &s.dec
+	d.b = d.b[1:]
+	limit, quantum := d.uint(1<<40), d.uint(1<<30)
+	if quantum == 0 {
+		d.fail(fmt.Errorf("%w: memory in parts of nothing", ErrFormat))
+		return
+	}
+	s.x.Budget = seg.LikeBudget(limit, quantum)
+	s.x.Budget.Watch(func(int64) int64 {
+		if s.answer(recFree, "asks for shared memory") {
+			v, n := binary.Varint(d.b)
+			if n <= 0 {
+				d.fail(errShort)
+				return s.free
+			}
+			d.b = d.b[n:]
+			s.free += v
+		}
+		return s.free
+	})
 }
 
 // forget lets go of associations that ended long ago: what is still done with
@@ -294,6 +335,8 @@ func recordName(kind byte) string {
 		return "a request for room to send"
 	case recEmit:
 		return "a packet"
+	case recShare, recFree:
+		return "a look at the shared memory"
 	case 0:
 		return "nothing"
 	}

@@ -3,12 +3,14 @@ package record_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 
 	"github.com/gosctp/gosctp/internal/record"
 	"github.com/gosctp/gosctp/sim"
 	"github.com/gosctp/gosctp/stack"
+	"github.com/gosctp/gosctp/stack/pipes/path"
 )
 
 // memory is a file.
@@ -21,7 +23,8 @@ func simulate(t testing.TB, seed uint64, s sim.Scenario, data bool) map[string][
 	t.Helper()
 	files := make(map[string]*memory)
 	var writers []*record.Writer
-	r := sim.Run(seed, s, sim.Options{Record: func(host string) stack.Recorder {
+	r := sim.Run(seed, s, sim.Options{Record: func(host string, boot int) stack.Recorder {
+		host = fmt.Sprint(host, boot)
 		files[host] = new(memory)
 		w, err := record.NewWriter(files[host], record.Header{Host: host, Data: data})
 		if err != nil {
@@ -46,12 +49,13 @@ func simulate(t testing.TB, seed uint64, s sim.Scenario, data bool) map[string][
 }
 
 // play plays a file to its end.
-func play(b []byte, w record.Watcher) (*record.Player, error) {
+func play(b []byte, w record.Watcher, cc func() path.Controller) (*record.Player, error) {
 	f, err := record.Parse(b)
 	if err != nil {
 		return nil, err
 	}
 	p := f.Player(w)
+	p.Congestion = cc
 	for {
 		more, err := p.Next()
 		if err != nil || !more {
@@ -63,18 +67,19 @@ func play(b []byte, w record.Watcher) (*record.Player, error) {
 // TestReplay: random runs, with loss, several paths, resets of every kind, are
 // played back, and send the same packets, with user data and without.
 func TestReplay(t *testing.T) {
-	n := uint64(40)
+	n := uint64(60)
 	if testing.Short() {
 		n = 10
 	}
 	var calls, packets uint64
 	for seed := uint64(1); seed <= n; seed++ {
-		for host, b := range simulate(t, seed, sim.Random(seed), seed%3 == 0) {
+		s := sim.Random(seed)
+		for host, b := range simulate(t, seed, s, seed%3 == 0) {
 			f, err := record.Parse(b)
 			if err != nil || f.Damage != "" || f.Stopped != "" {
 				t.Fatalf("seed %d, %s: %v, %+v", seed, host, err, f)
 			}
-			p, err := play(b, nil)
+			p, err := play(b, nil, sim.Controllers[s.CC])
 			if err != nil {
 				var d *record.Difference
 				if errors.As(err, &d) {

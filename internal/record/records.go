@@ -7,6 +7,7 @@ import (
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/pipes/path"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -23,8 +24,10 @@ const (
 	recTag
 	recRoute
 	recCreated
-	recFull // no room to send
-	recSlot // the capacity of slots from now on
+	recFull  // no room to send
+	recSlot  // the capacity of slots from now on
+	recShare // limit, quantum: of the memory that shards share
+	recFree  // what is left of it, as the difference to the last
 	recEmit
 )
 
@@ -54,6 +57,7 @@ type encoder struct {
 	lastN int
 	cuts  []cut
 	slots int // capacity
+	free  int64
 }
 
 func (e *encoder) forget() {
@@ -64,6 +68,13 @@ func (e *encoder) forget() {
 	if e.addrs == nil {
 		e.addrs, e.cfgs = make(map[netip.Addr]int), make(map[string]int)
 	}
+}
+
+func b1(on bool) byte {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 func (e *encoder) uint(n uint64) { e.b = binary.AppendUvarint(e.b, n) }
@@ -111,8 +122,9 @@ func (e *encoder) defineSettings(s *sideeffects.Settings) (cfg uint64, local []u
 	return cfg, local
 }
 
-func (e *encoder) settings(cfg uint64, local []uint64) {
+func (e *encoder) settings(cfg uint64, foreign bool, local []uint64) {
 	e.uint(cfg)
+	e.uint(uint64(b1(foreign)))
 	e.uint(uint64(len(local)))
 	for _, n := range local {
 		e.uint(n)
@@ -184,7 +196,7 @@ func (e *encoder) call(c *sideeffects.Call) {
 	}
 	switch c.Op {
 	case sideeffects.OpPrepare:
-		e.settings(cfg, local)
+		e.settings(cfg, c.Settings.Congestion != nil, local)
 		e.uint(uint64(c.LocalPort))
 		e.uint(uint64(c.PeerPort))
 	case sideeffects.OpAddPeer:
@@ -197,7 +209,7 @@ func (e *encoder) call(c *sideeffects.Call) {
 		e.uint(uint64(d.EncapPort))
 		e.uint(uint64(d.Link))
 		if c.Endpoint != nil {
-			e.settings(cfg, local)
+			e.settings(cfg, c.Endpoint.Cfg.Congestion != nil, local)
 		}
 		e.packet(d.Packet)
 	case sideeffects.OpSend:
@@ -219,12 +231,23 @@ func (e *encoder) call(c *sideeffects.Call) {
 		e.uint(uint64(c.Path))
 	case sideeffects.OpSetPrimary:
 		e.uint(addr)
-	case sideeffects.OpConsumed, sideeffects.OpDetach:
+	case sideeffects.OpConsumed, sideeffects.OpDetach, sideeffects.OpReclaim, sideeffects.OpReporting:
 		e.uint(uint64(c.N))
 	case sideeffects.OpTooBig:
 		e.uint(addr)
 		e.uint(uint64(c.N))
 	}
+}
+
+func (e *encoder) share(limit, quantum int) {
+	e.b = append(e.b, recShare)
+	e.uint(uint64(limit))
+	e.uint(uint64(quantum))
+}
+
+func (e *encoder) left(free int64) {
+	e.b = binary.AppendVarint(append(e.b, recFree), free-e.free)
+	e.free = free
 }
 
 func (e *encoder) entropy(b []byte) {
@@ -273,11 +296,7 @@ func (e *encoder) emit(p []byte, to sideeffects.Addressing) {
 	e.uint(dst)
 	e.uint(uint64(to.EncapPort))
 	e.uint(uint64(to.Link))
-	if to.Fragment {
-		e.b = append(e.b, 1)
-	} else {
-		e.b = append(e.b, 0)
-	}
+	e.b = append(e.b, b1(to.Fragment))
 	e.packet(p)
 }
 
@@ -290,6 +309,15 @@ type decoder struct {
 	cfgs  []*tcb.Config
 	odd   map[string]bool // parameters that could not be taken over
 	data  bool
+
+	congestion func() path.Controller
+}
+
+func (d *decoder) strange(name string) {
+	if d.odd == nil {
+		d.odd = make(map[string]bool)
+	}
+	d.odd[name] = true
 }
 
 func (d *decoder) fail(err error) {
@@ -350,6 +378,11 @@ func (d *decoder) settings() (s sideeffects.Settings) {
 		return s
 	}
 	s.Config = d.cfgs[d.uint(len(d.cfgs)-1)]
+	if d.uint(1) == 1 {
+		if s.Congestion = d.congestion; s.Congestion == nil {
+			d.strange("Congestion")
+		}
+	}
 	for range d.uint(256) {
 		s.Local = append(s.Local, d.addr())
 	}
@@ -390,10 +423,7 @@ func (d *decoder) peek() byte {
 				return 0
 			}
 			for _, name := range odd {
-				if d.odd == nil {
-					d.odd = make(map[string]bool)
-				}
-				d.odd[name] = true
+				d.strange(name)
 			}
 			d.cfgs = append(d.cfgs, c)
 		case recForget:
@@ -475,10 +505,10 @@ func (d *decoder) call() (c sideeffects.Call, id uint32, hasAssoc bool) {
 		c.Path = tcb.PathID(d.uint(255))
 	case sideeffects.OpSetPrimary:
 		c.Addr = d.addr()
-	case sideeffects.OpConsumed, sideeffects.OpDetach:
+	case sideeffects.OpConsumed, sideeffects.OpDetach, sideeffects.OpReclaim, sideeffects.OpReporting:
 		c.N = d.uint(1 << 31)
 	case sideeffects.OpTooBig:
-		c.Addr, c.N = d.addr(), d.uint(1<<16)
+		c.Addr, c.N = d.addr(), d.uint(1<<32)
 	}
 	return c, id, hasAssoc
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 )
 
@@ -253,6 +254,21 @@ func (s *shardLog) Call(c *sideeffects.Call) {
 		s.enc.call(c)
 		s.end()
 	}
+}
+
+// Share implements sideeffects.Log.
+func (s *shardLog) Share(b *seg.Budget) {
+	if s.begin() {
+		s.enc.share(b.Limit(), b.Quantum())
+		s.end()
+	}
+	b.Watch(func(free int64) int64 {
+		if s.begin() {
+			s.enc.left(free)
+			s.end()
+		}
+		return free
+	})
 }
 
 // Slot implements sideeffects.Host.

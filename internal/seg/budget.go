@@ -27,9 +27,11 @@ func (t *Total) Limit() int { return int(t.limit) }
 // Free returns what nobody has taken; below zero, more is held than there is.
 func (t *Total) Free() int { return int(t.free.Load()) }
 
+func (t *Total) rounded(n int64) int64 { return (n + t.quantum - 1) / t.quantum * t.quantum }
+
 // take gives out n bytes, rounded up, if there are as many.
 func (t *Total) take(n int64) (int64, bool) {
-	n = (n + t.quantum - 1) / t.quantum * t.quantum
+	n = t.rounded(n)
 	for {
 		f := t.free.Load()
 		if f < n {
@@ -46,10 +48,56 @@ type Budget struct {
 	total      *Total
 	have, used int64
 	short      bool
+	watch      func(free int64) int64
 }
 
 // NewBudget returns a Budget that takes from t.
 func NewBudget(t *Total) *Budget { return &Budget{total: t} }
+
+// Watch has f told whenever b looks at how much of the Total is free, with what
+// it sees; b goes by what f returns. So it can be recorded, and said again.
+func (b *Budget) Watch(f func(free int64) int64) { b.watch = f }
+
+func (b *Budget) seen(free int64) int64 {
+	if b.watch != nil {
+		return b.watch(free)
+	}
+	return free
+}
+
+// take is Total's, as far as b sees it.
+func (b *Budget) take(n int64) (int64, bool) {
+	if b.watch == nil {
+		return b.total.take(n)
+	}
+	free, need := b.total.free.Load(), b.total.rounded(n)
+	got, ok := b.total.take(n)
+	if ok {
+		free = max(free, need) // it was there
+	} else {
+		free = min(free, need-1)
+	}
+	if (b.watch(free) >= need) == ok {
+		return got, ok
+	}
+	// What is said again is not what is there.
+	if ok {
+		b.total.free.Add(got)
+		return 0, false
+	}
+	b.total.free.Add(-need)
+	return need, true
+}
+
+// Quantum returns how many bytes b takes at a time.
+func (b *Budget) Quantum() int { return int(b.total.quantum) }
+
+// LikeBudget returns a Budget of a Total of its own, which is as another was.
+func LikeBudget(limit, quantum int) *Budget {
+	t := &Total{limit: int64(limit), quantum: int64(quantum)}
+	t.free.Store(t.limit)
+	return NewBudget(t)
+}
 
 // Limit returns what all owners together may hold, in bytes.
 func (b *Budget) Limit() int { return b.total.Limit() }
@@ -73,19 +121,19 @@ func (b *Budget) Room(n int) bool {
 	if lack <= 0 {
 		return true
 	}
-	got, ok := b.total.take(lack)
+	got, ok := b.take(lack)
 	b.have += got
 	return ok
 }
 
 // Avail returns how much more may be held now.
-func (b *Budget) Avail() int64 { return max(b.have-b.used, 0) + max(b.total.free.Load(), 0) }
+func (b *Budget) Avail() int64 { return max(b.have-b.used, 0) + max(b.seen(b.total.free.Load()), 0) }
 
 // Use counts n bytes; what was not there is owed.
 func (b *Budget) Use(n int) {
 	b.used += int64(n)
 	if lack := b.used - b.have; lack > 0 {
-		got, ok := b.total.take(lack)
+		got, ok := b.take(lack)
 		if !ok {
 			got = lack
 			b.total.free.Add(-lack)
@@ -99,7 +147,7 @@ func (b *Budget) Put(n int) {
 	b.used -= int64(n)
 	// What was owed goes back as it comes, for others are short as well.
 	keep := b.used + b.total.quantum
-	if b.total.free.Load() < 0 {
+	if b.seen(b.total.free.Load()) < 0 {
 		keep = b.used
 	}
 	if spare := b.have - keep; spare > b.total.quantum || spare > 0 && keep == b.used {

@@ -251,6 +251,33 @@ func (x *Executor) Detach(a *Association, dst *ulpqueue.List, max int) int {
 	return pl.Up.Detach(dst, max)
 }
 
+// Reclaim takes back data that is not ready to be read, until no more than keep
+// bytes of it are held, and returns what came free.
+func (x *Executor) Reclaim(a *Association, keep int) int {
+	if x.Log != nil {
+		x.log(Call{Op: OpReclaim, Assoc: a, N: keep})
+	}
+	pl, ok := a.data.(*Plane)
+	if !ok {
+		return 0
+	}
+	return pl.Reclaim(keep)
+}
+
+// SetReporting says whether messages that fail from now on are reported.
+func (x *Executor) SetReporting(a *Association, on bool) {
+	if x.Log != nil {
+		n := 0
+		if on {
+			n = 1
+		}
+		x.log(Call{Op: OpReporting, Assoc: a, N: n})
+	}
+	if pl, ok := a.data.(*Plane); ok {
+		pl.SetReporting(on)
+	}
+}
+
 // Resume goes on sending after the host had no slot.
 func (x *Executor) Resume(a *Association, now mono.Time) {
 	if x.Log != nil {

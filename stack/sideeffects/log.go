@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/pipes/outqueue"
 	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
@@ -33,12 +34,15 @@ const (
 	OpResume                //
 	OpUnreachable           //
 	OpTooBig                // Addr, N
+	OpReclaim               // N
+	OpReporting             // N: 1 for on
 	NumOps
 )
 
 var opNames = [NumOps]string{
 	"prepare", "add peer", "packet", "timeout", "associate", "send", "shutdown", "abort", "heartbeat",
 	"set primary", "consumed", "detach", "resume", "unreachable", "too big",
+	"reclaim", "reporting",
 }
 
 // String names the method.
@@ -71,7 +75,12 @@ type Call struct {
 
 // Log is told of each call before it is carried out. What a Call points to is
 // valid during the call only.
-type Log interface{ Call(c *Call) }
+type Log interface {
+	Call(c *Call)
+	// Share is told of the memory that the executor shares with others, before
+	// any call. How much of it is left is an input as well.
+	Share(b *seg.Budget)
+}
 
 // log fills in what all calls have in common.
 func (x *Executor) log(c Call) {
@@ -120,6 +129,10 @@ func (x *Executor) Do(c *Call) {
 		x.Unreachable(a, c.Now)
 	case OpTooBig:
 		x.TooBig(a, c.Addr, c.N, c.Now)
+	case OpReclaim:
+		x.Reclaim(a, c.N)
+	case OpReporting:
+		x.SetReporting(a, c.N == 1)
 	}
 	x.More, x.Hold = false, false
 }
