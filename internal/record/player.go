@@ -85,6 +85,7 @@ type shardPlayer struct {
 	slot   int                      // capacity of the recorded stack's slots
 	buf    []byte
 	free   int64
+	keys   *sideeffects.Secrets
 	err    error
 	done   bool
 }
@@ -190,6 +191,7 @@ func (s *shardPlayer) play() (err error) {
 	if s.p.watch != nil {
 		s.p.watch.Begin(c, a)
 	}
+	c.Way = s.way
 	s.x.Do(c)
 	if a == nil {
 		a = s.made
@@ -335,6 +337,10 @@ func recordName(kind byte) string {
 		return "a request for room to send"
 	case recEmit:
 		return "a packet"
+	case recSecrets:
+		return "the keys of cookies"
+	case recWay:
+		return "the way to a path"
 	case recShare, recFree:
 		return "a look at the shared memory"
 	case 0:
@@ -437,11 +443,35 @@ func (s *shardPlayer) Route(dst netip.Addr, _ []netip.Addr) (r sideeffects.Route
 	if d.byte() == 0 {
 		return r, false
 	}
-	r = sideeffects.Route{Src: d.addr(), MTU: d.uint(1 << 17), Overhead: d.uint(1 << 10), Link: uint8(d.uint(255))}
-	if d.err == nil && r.MTU-r.Overhead < 128 {
-		d.fail(fmt.Errorf("%w: a route with an MTU of %d", ErrFormat, r.MTU))
+	if r = d.route(); d.err == nil && r.MTU == 0 {
+		d.fail(fmt.Errorf("%w: a route without an MTU", ErrFormat))
 	}
 	return r, d.err == nil
+}
+
+// way is the function of a Reroute.
+func (s *shardPlayer) way(netip.Addr, netip.Addr, []netip.Addr) (w sideeffects.Way) {
+	if s.answer(recWay, "asks for the way to a path") {
+		f := s.dec.byte()
+		w = sideeffects.Way{OK: f&wayOK != 0, SourceGone: f&waySourceGone != 0, Route: s.dec.route()}
+		if s.dec.err != nil {
+			return sideeffects.Way{}
+		}
+	}
+	return w
+}
+
+// Secrets implements sideeffects.Host.
+func (s *shardPlayer) Secrets(mono.Time, mono.Duration) *sideeffects.Secrets {
+	if s.keys == nil {
+		s.keys = new(sideeffects.Secrets)
+	}
+	if s.answer(recSecrets, "asks for the keys of cookies") && s.dec.byte() != 0 {
+		if b := s.dec.bytes(66); b != nil {
+			s.keys = &sideeffects.Secrets{ID: b[0], Two: b[1] != 0, Current: [32]byte(b[2:34]), Previous: [32]byte(b[34:66])}
+		}
+	}
+	return s.keys
 }
 
 // Create implements sideeffects.Host.

@@ -29,6 +29,8 @@ const (
 	recShare // limit, quantum: of the memory that shards share
 	recFree  // what is left of it, as the difference to the last
 	recEmit
+	recSecrets // 0: those of before; or 1, ID, two, the two keys
+	recWay     // OK and SourceGone, and the route if OK
 )
 
 // Flags of a call.
@@ -57,6 +59,7 @@ type encoder struct {
 	lastN int
 	cuts  []cut
 	slots int // capacity
+	keys  *sideeffects.Secrets
 	free  int64
 }
 
@@ -160,8 +163,10 @@ func (e *encoder) call(c *sideeffects.Call) {
 		if c.Endpoint != nil {
 			cfg, local = e.defineSettings(&c.Endpoint.Cfg)
 		}
-	case sideeffects.OpAddPeer, sideeffects.OpSetPrimary, sideeffects.OpTooBig:
+	case sideeffects.OpSetPrimary, sideeffects.OpTooBig:
 		addr = e.addr(c.Addr)
+	case sideeffects.OpAddPeer, sideeffects.OpSetSource:
+		addr, src = e.addr(c.Addr), e.addr(c.Src)
 	}
 
 	flags := byte(0)
@@ -199,8 +204,9 @@ func (e *encoder) call(c *sideeffects.Call) {
 		e.settings(cfg, c.Settings.Congestion != nil, local)
 		e.uint(uint64(c.LocalPort))
 		e.uint(uint64(c.PeerPort))
-	case sideeffects.OpAddPeer:
+	case sideeffects.OpAddPeer, sideeffects.OpSetSource:
 		e.uint(addr)
+		e.uint(src)
 		e.uint(uint64(c.EncapPort))
 	case sideeffects.OpPacket:
 		d := c.Datagram
@@ -268,10 +274,38 @@ func (e *encoder) route(dst netip.Addr, r sideeffects.Route, ok bool) {
 		return
 	}
 	e.b = append(e.b, 1)
+	e.routeTo(src, &r)
+}
+
+func (e *encoder) routeTo(src uint64, r *sideeffects.Route) {
 	e.uint(src)
 	e.uint(uint64(r.MTU))
 	e.uint(uint64(r.Overhead))
 	e.uint(uint64(r.Link))
+	e.b = append(e.b, b1(r.Cut))
+}
+
+// Flags of a way.
+const (
+	wayOK = 1 << iota
+	waySourceGone
+)
+
+func (e *encoder) way(w *sideeffects.Way) {
+	e.forget()
+	src := e.addr(w.Src)
+	e.b = append(e.b, recWay, b1(w.OK)*wayOK|b1(w.SourceGone)*waySourceGone)
+	e.routeTo(src, &w.Route)
+}
+
+func (e *encoder) secrets(s *sideeffects.Secrets) {
+	e.b = append(e.b, recSecrets, b1(s != e.keys))
+	if s == e.keys {
+		return
+	}
+	e.keys = s
+	e.b = append(e.b, s.ID, b1(s.Two))
+	e.b = append(append(e.b, s.Current[:]...), s.Previous[:]...)
 }
 
 // slot notes how large slots are.
@@ -370,6 +404,15 @@ func (d *decoder) addr() netip.Addr {
 		return netip.Addr{}
 	}
 	return d.addrs[n-1]
+}
+
+// route reads what routeTo wrote.
+func (d *decoder) route() (r sideeffects.Route) {
+	r = sideeffects.Route{Src: d.addr(), MTU: d.uint(1 << 17), Overhead: d.uint(1 << 10), Link: uint8(d.uint(255)), Cut: d.byte() != 0}
+	if d.err == nil && r.MTU != 0 && r.MTU-r.Overhead < 128 {
+		d.fail(fmt.Errorf("%w: a route with an MTU of %d", ErrFormat, r.MTU))
+	}
+	return r
 }
 
 func (d *decoder) settings() (s sideeffects.Settings) {
@@ -476,8 +519,8 @@ func (d *decoder) call() (c sideeffects.Call, id uint32, hasAssoc bool) {
 	case sideeffects.OpPrepare:
 		c.Settings = d.settings()
 		c.ID, c.LocalPort, c.PeerPort = id, port(), port()
-	case sideeffects.OpAddPeer:
-		c.Addr, c.EncapPort = d.addr(), port()
+	case sideeffects.OpAddPeer, sideeffects.OpSetSource:
+		c.Addr, c.Src, c.EncapPort = d.addr(), d.addr(), port()
 	case sideeffects.OpPacket:
 		in := &sideeffects.Datagram{Src: d.addr(), Dst: d.addr(), EncapPort: port(), Link: uint8(d.uint(255)), NotUnicast: on(callNotUnicast)}
 		if on(callEndpoint) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gosctp/gosctp/chunk"
+	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 )
@@ -269,6 +270,28 @@ func (s *shardLog) Share(b *seg.Budget) {
 		}
 		return free
 	})
+}
+
+// Ways implements sideeffects.Log.
+func (s *shardLog) Ways(f sideeffects.WayFunc) sideeffects.WayFunc {
+	return func(dst, cur netip.Addr, local []netip.Addr) sideeffects.Way {
+		w := f(dst, cur, local)
+		if s.begin() {
+			s.enc.way(&w)
+			s.end()
+		}
+		return w
+	}
+}
+
+// Secrets implements sideeffects.Host.
+func (s *shardLog) Secrets(now mono.Time, life mono.Duration) *sideeffects.Secrets {
+	k := s.host.Secrets(now, life)
+	if s.begin() {
+		s.enc.secrets(k)
+		s.end()
+	}
+	return k
 }
 
 // Slot implements sideeffects.Host.

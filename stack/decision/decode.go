@@ -121,6 +121,7 @@ func (s *Step) get(b []byte) int {
 	ev.Facts = fsm.Facts{
 		OutqEmpty: on(flagOutqEmpty), ZeroWindow: on(flagZeroWindow), PathBusy: on(flagPathBusy),
 		NewAddrs: on(flagNewAddrs), PeerUnknown: on(flagPeerUnknown),
+		Cut: on(flagCut), SourceGone: on(flagSourceGone), Foreign: on(flagForeign),
 	}
 	ev.Env = fsm.Env{
 		Now:       mono.Time(le.Uint64(b[8:])),
@@ -221,7 +222,7 @@ func getTCB(b []byte) (*tcb.TCB, int) {
 	}
 	for q := b[tcbFixed:n]; len(q) > 0; q = q[pathSize:] {
 		t.Paths = append(t.Paths, tcb.PathCtl{
-			State: tcb.PathState(q[0]), HBOut: q[1]&1 != 0, HBArmed: q[1]&2 != 0,
+			State: tcb.PathState(q[0]), HBOut: q[1]&1 != 0, HBArmed: q[1]&2 != 0, Cut: q[1]&4 != 0,
 			Errors: le.Uint16(q[2:]), Nonce: le.Uint64(q[4:]),
 		})
 	}

@@ -48,6 +48,9 @@ const (
 	flagListening
 	flagBacklogFull
 	flagNonUnicast
+	flagCut
+	flagSourceGone
+	flagForeign
 )
 
 // sections are the parts that only some events have.
@@ -83,7 +86,8 @@ func putHeader(b *[stepFixed]byte, flags uint32, ev *fsm.Event, d fsm.Dispositio
 	f, e := &ev.Facts, &ev.Env
 	flags |= b1(ev.First)<<5 | b1(ev.Alone)<<6 |
 		b1(f.OutqEmpty)<<7 | b1(f.ZeroWindow)<<8 | b1(f.PathBusy)<<9 | b1(f.NewAddrs)<<10 | b1(f.PeerUnknown)<<11 |
-		b1(e.Listening)<<12 | b1(e.BacklogFull)<<13 | b1(e.NonUnicast)<<14
+		b1(e.Listening)<<12 | b1(e.BacklogFull)<<13 | b1(e.NonUnicast)<<14 |
+		b1(f.Cut)<<15 | b1(f.SourceGone)<<16 | b1(f.Foreign)<<17
 	le.PutUint32(b[0:], kindStep|uint32(ev.ID)<<8|uint32(d)<<16|uint32(n)<<24)
 	le.PutUint32(b[4:], flags)
 	le.PutUint64(b[8:], uint64(e.Now))
@@ -184,7 +188,7 @@ func putTCB(b []byte, t *tcb.TCB) int {
 	le.PutUint64(b[56:], uint64(t.CtlSent))
 	for i := range t.Paths {
 		p, q := &t.Paths[i], b[tcbFixed+pathSize*i:]
-		q[0], q[1] = byte(p.State), byte(b1(p.HBOut)|b1(p.HBArmed)<<1)
+		q[0], q[1] = byte(p.State), byte(b1(p.HBOut)|b1(p.HBArmed)<<1|b1(p.Cut)<<2)
 		le.PutUint16(q[2:], p.Errors)
 		le.PutUint64(q[4:], p.Nonce)
 	}

@@ -20,7 +20,7 @@ type Op uint8
 // Ops, with the fields of Call that they use beside Assoc, Now, More and Hold.
 const (
 	OpPrepare     Op = iota // Settings, ID, LocalPort, PeerPort
-	OpAddPeer               // Addr, EncapPort
+	OpAddPeer               // Addr, Src, EncapPort
 	OpPacket                // Endpoint, Datagram
 	OpTimeout               //
 	OpAssociate             //
@@ -36,13 +36,15 @@ const (
 	OpTooBig                // Addr, N
 	OpReclaim               // N
 	OpReporting             // N: 1 for on
+	OpSetSource             // Addr, Src
+	OpReroute               // Way
 	NumOps
 )
 
 var opNames = [NumOps]string{
 	"prepare", "add peer", "packet", "timeout", "associate", "send", "shutdown", "abort", "heartbeat",
 	"set primary", "consumed", "detach", "resume", "unreachable", "too big",
-	"reclaim", "reporting",
+	"reclaim", "reporting", "set source", "reroute",
 }
 
 // String names the method.
@@ -67,10 +69,11 @@ type Call struct {
 	PeerPort   uint16
 	EncapPort  uint16
 	Path       tcb.PathID
-	Addr       netip.Addr
+	Addr, Src  netip.Addr
 	N          int
 	Message    outqueue.Message
 	Reason     []byte
+	Way        WayFunc // only for Do
 }
 
 // Log is told of each call before it is carried out. What a Call points to is
@@ -80,6 +83,9 @@ type Log interface {
 	// Share is told of the memory that the executor shares with others, before
 	// any call. How much of it is left is an input as well.
 	Share(b *seg.Budget)
+	// Ways is told of the function of an OpReroute, whose answers are input as
+	// well: it returns the one to be called in its place.
+	Ways(f WayFunc) WayFunc
 }
 
 // log fills in what all calls have in common.
@@ -98,7 +104,7 @@ func (x *Executor) Do(c *Call) {
 	case OpPrepare:
 		x.Prepare(a, c.Settings, c.ID, c.LocalPort, c.PeerPort)
 	case OpAddPeer:
-		x.AddPeer(a, c.Addr, c.EncapPort)
+		x.AddPeer(a, c.Addr, c.Src, c.EncapPort)
 	case OpPacket:
 		x.Packet(a, c.Endpoint, c.Datagram, c.Now)
 	case OpTimeout:
@@ -131,6 +137,10 @@ func (x *Executor) Do(c *Call) {
 		x.TooBig(a, c.Addr, c.N, c.Now)
 	case OpReclaim:
 		x.Reclaim(a, c.N)
+	case OpSetSource:
+		x.SetSource(a, c.Addr, c.Src, c.Now)
+	case OpReroute:
+		x.Reroute(a, c.Way, c.Now)
 	case OpReporting:
 		x.SetReporting(a, c.N == 1)
 	}

@@ -19,10 +19,17 @@ type Way struct {
 	SourceGone bool // the host does not have the source of before any more
 }
 
+// A WayFunc says how dst is reached with one of the addresses in local by a path
+// whose source was cur.
+type WayFunc func(dst, cur netip.Addr, local []netip.Addr) Way
+
 // Reroute takes note that the host's addresses, routes or interfaces have
-// changed. way says how dst is reached with one of the addresses in local by a
-// path whose source was cur.
-func (x *Executor) Reroute(a *Association, way func(dst, cur netip.Addr, local []netip.Addr) Way, now mono.Time) {
+// changed; way says how they are now.
+func (x *Executor) Reroute(a *Association, way WayFunc, now mono.Time) {
+	if x.Log != nil {
+		x.log(Call{Op: OpReroute, Assoc: a, Now: now})
+		way = x.Log.Ways(way)
+	}
 	x.begin(a, nil, now)
 	defer x.contain()
 	for p := 0; x.live() && p < len(a.dests); p++ {
@@ -50,6 +57,9 @@ func (x *Executor) Reroute(a *Association, way func(dst, cur netip.Addr, local [
 // SetSource pins the own address that packets to addr leave from; the zero Addr
 // leaves the choice to the host again.
 func (x *Executor) SetSource(a *Association, addr, src netip.Addr, now mono.Time) fsm.Result {
+	if x.Log != nil {
+		x.log(Call{Op: OpSetSource, Assoc: a, Addr: addr, Src: src, Now: now})
+	}
 	x.begin(a, nil, now)
 	defer x.contain()
 	x.result = fsm.ResultState
