@@ -169,6 +169,9 @@ func (m *machine) do(ev *fsm.Event, c *fsm.Command) error {
 		return fmt.Errorf("verb %d without an association", c.Verb)
 	}
 	path := func(p tcb.PathID) (*tcb.PathCtl, error) {
+		if p == tcb.NoPath && ev.ID == fsm.EvInitAck {
+			p = tcb.PathID(len(t.Paths) - 1) // where it came from
+		}
 		if int(p) >= len(t.Paths) {
 			return nil, fmt.Errorf("verb %d on path %d of %d", c.Verb, p, len(t.Paths))
 		}
@@ -181,6 +184,13 @@ func (m *machine) do(ev *fsm.Event, c *fsm.Command) error {
 		t.State = tcb.State(c.A)
 	case fsm.CmdAdoptInit:
 		t.PeerTag, t.TiePeer, t.CtlSent = ev.Init.Tag, m.fresh(), m.now
+		kept := t.Paths[:0]
+		for i, p := range t.Paths {
+			if !ev.Paths.Has(tcb.PathID(i)) {
+				kept = append(kept, p)
+			}
+		}
+		t.Paths, t.Primary, t.CtlPath = append(kept, tcb.PathCtl{}), 0, 0
 	case fsm.CmdAdoptCookie:
 		t.LocalTag, t.PeerTag, t.InitTries = ev.Cookie.LocalTag, ev.Cookie.PeerTag, 0
 		if t.TiePeer == 0 {
@@ -269,7 +279,9 @@ func (m *machine) do(ev *fsm.Event, c *fsm.Command) error {
 		if _, err := path(c.Path); err != nil {
 			return err
 		}
-		t.CtlPath = c.Path
+		if t.CtlPath = c.Path; c.Path == tcb.NoPath {
+			t.CtlPath = tcb.PathID(len(t.Paths) - 1)
+		}
 	case fsm.CmdRoute:
 		p, err := path(c.Path)
 		if err != nil {

@@ -2,6 +2,7 @@ package stack
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/stack/sideeffects"
@@ -45,7 +46,7 @@ func (s *Stack) lookup(ep *Endpoint, src netip.Addr, port uint16, packet []byte)
 		if !ok {
 			break
 		}
-		if addr, e := chunk.ParamAddr(p); e == chunk.ErrNone {
+		if addr, e := chunk.ParamAddr(p); e == chunk.ErrNone && sideeffects.Reaches(addr, src) {
 			if a := s.tuples[tuple{ep.root, sideeffects.Scoped(addr, src), port}]; a != nil {
 				return a
 			}
@@ -86,12 +87,20 @@ func (s *Stack) fileFirst(a *Assoc, peer netip.Addr, port uint16) bool {
 	return true
 }
 
-// fileAddrs files an association under addresses that it has got since.
+// fileAddrs files an association under the addresses that it has now.
 func (s *Stack) fileAddrs(a *Assoc) {
 	var addrs [chunk.MaxAddrs]netip.Addr
 	_, port := a.a.Ports()
+	list := a.a.PeerAddrs(addrs[:0])
 	s.tuplesMu.Lock()
-	for _, addr := range a.a.PeerAddrs(addrs[:0]) {
+	a.tuples = slices.DeleteFunc(a.tuples, func(t tuple) bool {
+		if slices.Contains(list, t.peer) {
+			return false
+		}
+		delete(s.tuples, t)
+		return true
+	})
+	for _, addr := range list {
 		t := tuple{a.ep.root, addr, port}
 		if s.tuples[t] == nil {
 			s.fileLocked(a, t)

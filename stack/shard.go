@@ -85,7 +85,7 @@ func (sh *shard) settle(a *Assoc) {
 			sh.byTag[local] = a
 			a.tag = local
 		}
-		if n := a.a.TCB().NumPaths(); n != len(a.tuples) {
+		if n := a.a.TCB().NumPaths(); a.a.Readdressed() || n != len(a.tuples) {
 			sh.stack.fileAddrs(a)
 		}
 		sh.heap.set(a, a.a.Deadline())

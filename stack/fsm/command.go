@@ -17,7 +17,7 @@ const (
 	CmdNewAssoc      // create an association from the event's cookie; commands after it are for that association
 	CmdSetup         // set the TCB up for an INIT of ours: tag A, TSN B, tie-tag C
 	CmdNewState      // A: tcb.State
-	CmdAdoptInit     // take the peer's INIT ACK (event's Init) into TCB and pipes
+	CmdAdoptInit     // take the peer's INIT ACK (event's Init) into TCB and pipes; paths that it does not name go, others move up
 	CmdAdoptCookie   // take peer tag, TSN, window, streams and addresses from the event's cookie
 	CmdRestart       // start over with the event's cookie: new tags, TSNs, paths' congestion state
 	CmdUnsend        // data already sent becomes unsent
@@ -54,7 +54,7 @@ const (
 	CmdClearErrors // counters of the paths in C, and with A 1 the association's
 	CmdPathState   // Path gets state A
 	CmdInitTry     // one more INIT or COOKIE ECHO; A 1: back to none
-	CmdCtlPath     // Path is where control chunks go
+	CmdCtlPath     // Path is where control chunks go; NoPath: the packet's source
 	CmdPrimary     // Path is the primary path
 	CmdRoute       // Path's packets go the way that was found; A 1: it is cut
 	CmdRescue      // what is in flight on Path is lost, and goes again at once

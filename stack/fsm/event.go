@@ -79,15 +79,15 @@ type Event struct {
 	Path  tcb.PathID // the packet's source as a path, or the timer's path; NoPath if none
 	Flags uint8      // chunk flags
 	Tag   TagClass
-	VTag  chunk.VTag // the packet's Verification Tag
-	Type  chunk.Type // with EvUnknownChunk, EvBadChunk
-	Code  uint16     // cause code: EvError, EvAbort (first cause), EvViolation, EvPrimAbort
-	Len   uint16     // chunk length
-	First bool       // first chunk of its packet
-	Alone bool       // only chunk of its packet
-	Span  Span       // the chunk (of a run, the first to the last) within the packet
-	Arg   uint32     // TSN, stream, as the event says
-	Paths tcb.PathSet
+	VTag  chunk.VTag  // the packet's Verification Tag
+	Type  chunk.Type  // with EvUnknownChunk, EvBadChunk
+	Code  uint16      // cause code: EvError, EvAbort (first cause), EvViolation, EvPrimAbort
+	Len   uint16      // chunk length
+	First bool        // first chunk of its packet
+	Alone bool        // only chunk of its packet
+	Span  Span        // the chunk (of a run, the first to the last) within the packet
+	Arg   uint32      // TSN, stream, as the event says
+	Paths tcb.PathSet // EvPathsAcked: those; EvInitAck: those whose addresses it does not name
 
 	Init   *chunk.InitFacts // INIT and INIT ACK
 	Cookie CookieFacts      // COOKIE ECHO

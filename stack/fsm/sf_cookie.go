@@ -192,6 +192,13 @@ func sfErrorCookieEchoed(v tcb.View, ev *Event, out *Commands) Disposition {
 		return sfError(v, ev, out)
 	}
 	out.count(StatStaleCookies)
+	p := v.CtlPath()
+	if v.Path(p).State == tcb.PathUnconfirmed {
+		// Of the addresses that the user named none is the peer's, and an INIT
+		// must not go to others (section 5.4).
+		out.end(CantStart, chunk.CauseStaleCookie)
+		return DiscardPacket
+	}
 	if v.StaleRetries() >= maxStaleRetries {
 		out.abort(0, 0, Span{})
 		out.end(CantStart, chunk.CauseStaleCookie)
@@ -202,7 +209,6 @@ func sfErrorCookieEchoed(v tcb.View, ev *Event, out *Commands) Disposition {
 	if more > v.Config().RTOMax {
 		more = v.Config().RTOMax
 	}
-	p := v.CtlPath()
 	out.stop(tcb.T1Cookie)
 	out.add(Command{Verb: CmdStale, A: uint32(more / mono.Millisecond)})
 	out.verb(CmdUnsend)

@@ -128,20 +128,61 @@ func sfInitAck(v tcb.View, ev *Event, out *Commands) Disposition {
 		return failSetup(out, cause)
 	}
 
-	p := v.CtlPath()
 	out.stop(tcb.T1Init)
 	if v.InitTries() == 0 {
-		out.add(Command{Verb: CmdRTTSample, Path: p, Dur: ev.Env.Now.Sub(v.CtlSent())})
+		out.add(Command{Verb: CmdRTTSample, Path: v.CtlPath(), Dur: ev.Env.Now.Sub(v.CtlSent())})
 	}
 	out.verb(CmdAdoptInit)
 	out.add(Command{Verb: CmdInitTry, A: 1})
 	out.state(tcb.CookieEchoed)
-	out.send(chunk.TypeCookieEcho, p)
-	if in.NUnknown > 0 {
+	p := echoPath(v, ev)
+	if p != v.CtlPath() {
+		out.path(CmdCtlPath, p)
+	}
+	if p == tcb.NoPath {
+		echoUnconfirmed(ev, p, out)
+	} else {
+		out.send(chunk.TypeCookieEcho, p)
+	}
+	if in.NUnknown > 0 && p != tcb.NoPath {
 		out.add(Command{Verb: CmdSendError, Path: p, Code: uint16(chunk.CauseUnrecognizedParams)})
 	}
 	out.start(tcb.T1Cookie, p)
 	return Consume
+}
+
+// echoPath returns where the COOKIE ECHO goes, as paths are numbered once those
+// that the INIT ACK does not name are gone: back to where that came from, if the
+// user has named it; else to where the INIT went, or to another that the user
+// has named; else, NoPath, back although it is not confirmed.
+func echoPath(v tcb.View, ev *Event) tcb.PathID {
+	known := func(p tcb.PathID) bool {
+		return int(p) < v.NumPaths() && !ev.Paths.Has(p) && v.Path(p).State != tcb.PathUnconfirmed
+	}
+	p := ev.Path
+	if !known(p) {
+		p = v.CtlPath()
+	}
+	for i := 0; !known(p) && i < v.NumPaths(); i++ {
+		p = tcb.PathID(i)
+	}
+	if !known(p) {
+		return tcb.NoPath
+	}
+	moved := p
+	for i := tcb.PathID(0); i < p; i++ {
+		if ev.Paths.Has(i) {
+			moved--
+		}
+	}
+	return moved
+}
+
+// echoUnconfirmed sends a COOKIE ECHO to an address that is not confirmed: with
+// a HEARTBEAT in the same packet, or not at all (RFC 9260 section 5.4).
+func echoUnconfirmed(ev *Event, p tcb.PathID, out *Commands) {
+	out.add(Command{Verb: CmdSend, Kind: chunk.TypeCookieEcho, Path: p, Flags: SendBack})
+	sendHeartbeat(ev, p, out)
 }
 
 // failSetup ends an association that never came up.
@@ -152,16 +193,16 @@ func failSetup(out *Commands, cause chunk.CauseCode) Disposition {
 }
 
 // sfT1Init: RFC 9260 section 4 step 2 and 5.1.6.
-func sfT1Init(v tcb.View, _ *Event, out *Commands) Disposition {
-	return retrySetup(v, out, tcb.T1Init, chunk.TypeInit, StatT1InitExpireds)
+func sfT1Init(v tcb.View, ev *Event, out *Commands) Disposition {
+	return retrySetup(v, ev, out, tcb.T1Init, chunk.TypeInit, StatT1InitExpireds)
 }
 
 // sfT1Cookie: RFC 9260 section 4 step 3 and 5.1.4.
-func sfT1Cookie(v tcb.View, _ *Event, out *Commands) Disposition {
-	return retrySetup(v, out, tcb.T1Cookie, chunk.TypeCookieEcho, StatT1CookieExpireds)
+func sfT1Cookie(v tcb.View, ev *Event, out *Commands) Disposition {
+	return retrySetup(v, ev, out, tcb.T1Cookie, chunk.TypeCookieEcho, StatT1CookieExpireds)
 }
 
-func retrySetup(v tcb.View, out *Commands, t tcb.TimerID, kind chunk.Type, s Stat) Disposition {
+func retrySetup(v tcb.View, ev *Event, out *Commands, t tcb.TimerID, kind chunk.Type, s Stat) Disposition {
 	out.count(s)
 	if v.InitTries() >= v.Config().MaxInitRetransmits {
 		out.end(CantStart, 0)
@@ -172,7 +213,11 @@ func retrySetup(v tcb.View, out *Commands, t tcb.TimerID, kind chunk.Type, s Sta
 	out.verb(CmdInitTry)
 	out.path(CmdBackoff, p)
 	out.path(CmdCtlPath, next)
-	out.send(kind, next)
+	if kind == chunk.TypeCookieEcho && v.Path(next).State == tcb.PathUnconfirmed {
+		echoUnconfirmed(ev, next, out)
+	} else {
+		out.send(kind, next)
+	}
 	out.start(t, next)
 	return Consume
 }

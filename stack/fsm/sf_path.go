@@ -43,9 +43,12 @@ func sfHeartbeatTimer(v tcb.View, ev *Event, out *Commands) Disposition {
 	if pc.HBOut {
 		active, _ := v.SelectPaths()
 		// Unanswered heartbeats count for the association only on the path in
-		// use (section 8.1), never while unconfirmed (5.4). An inactive path's
+		// use (section 8.1), which no unconfirmed one is (5.4). An inactive path's
 		// own counter stands still (8.3).
-		inUse := p == active && pc.State != tcb.PathUnconfirmed
+		//
+		// Deviation R-5.4-03: where no path is confirmed yet the peer would be
+		// waited for for ever if it died now.
+		inUse := p == active
 		failed := p
 		if pc.State == tcb.PathInactive {
 			failed = tcb.NoPath

@@ -136,12 +136,12 @@ var (
 	initCollision  = cell{fn: sfInitCollision, name: "sfInitCollision"}
 	initUnexpected = cell{fn: sfInitUnexpected, name: "sfInitUnexpected", entropy: true}
 	initClosing    = cell{fn: sfInitClosing, name: "sfInitClosing"}
-	initAck        = cell{fn: sfInitAck, name: "sfInitAck"}
+	initAck        = cell{fn: sfInitAck, name: "sfInitAck", entropy: true}
 	cookieNew      = cell{fn: sfCookieEcho, name: "sfCookieEcho", entropy: true}
 	cookieDup      = cell{fn: sfCookieEchoDup, name: "sfCookieEchoDup", entropy: true}
 	cookieAck      = cell{fn: sfCookieAck, name: "sfCookieAck"}
 	t1Init         = cell{fn: sfT1Init, name: "sfT1Init"}
-	t1Cookie       = cell{fn: sfT1Cookie, name: "sfT1Cookie"}
+	t1Cookie       = cell{fn: sfT1Cookie, name: "sfT1Cookie", entropy: true}
 
 	ingest        = cell{fn: sfData, name: "sfData"}
 	ingestClosing = cell{fn: sfDataShutdownSent, name: "sfDataShutdownSent"}

@@ -49,6 +49,8 @@ type Association struct {
 	hbSent []mono.Time // when the last HEARTBEAT left, by PathID
 	// nextProbe is when the next unconfirmed path may be probed (HB.Max.Burst).
 	nextProbe mono.Time
+	dropped   bool       // see Readdressed
+	unsure    bool       // no path is confirmed: nothing but probes may be sent (RFC 9260 section 5.4)
 	sackedTo  tcb.PathID // where the last SACK went
 	cookie    []byte     // for COOKIE ECHO
 
@@ -154,9 +156,33 @@ func (a *Association) addPath(to Addressing, r Route, s tcb.PathState) tcb.PathI
 	return tcb.PathID(len(a.dests) - 1)
 }
 
+// dropPath takes a path away before there is data; those behind it move up.
+func (a *Association) dropPath(p tcb.PathID) {
+	a.dests = append(a.dests[:p], a.dests[p+1:]...)
+	a.tcb.Paths = append(a.tcb.Paths[:p], a.tcb.Paths[p+1:]...)
+	a.hb = append(a.hb[:p], a.hb[p+1:]...)
+	for _, q := range []*tcb.PathID{&a.tcb.Primary, &a.tcb.CtlPath} {
+		if *q > p {
+			*q--
+		} else if *q == p {
+			*q = 0
+		}
+	}
+	a.data.DropPath(p)
+	a.dropped = true
+}
+
+// Readdressed reports, and clears, whether the peer has lost an address.
+func (a *Association) Readdressed() bool {
+	d := a.dropped
+	a.dropped = false
+	return d
+}
+
 // syncPaths tells the data path which paths to use.
 func (a *Association) syncPaths() {
 	active, retran := a.tcb.SelectPaths()
+	a.unsure = a.tcb.Paths[active].State == tcb.PathUnconfirmed
 	a.data.UsePaths(active, retran)
 }
 
@@ -185,6 +211,7 @@ func earlier(a, b mono.Time) mono.Time {
 type DataPlane interface {
 	// AddPath adds the next path; mtu is the IP packet's.
 	AddPath(to Addressing, mtu, overhead int)
+	DropPath(p tcb.PathID) // those behind it move up; StartSend follows
 	UsePaths(active, retran tcb.PathID)
 	PathDown(p tcb.PathID, now mono.Time)
 	MovePath(p tcb.PathID, to Addressing, mtu, overhead int, now mono.Time) // other source or link

@@ -174,7 +174,11 @@ func (x *Executor) decodeInit(c chunk.Chunk) {
 	for i := range x.init.Addrs[:x.init.NAddrs] {
 		x.init.Addrs[i] = Scoped(x.init.Addrs[i], x.in.Src)
 	}
-	if !x.live() || x.ev.ID != fsm.EvInit {
+	if !x.live() {
+		return
+	}
+	if x.ev.ID == fsm.EvInitAck {
+		x.ev.Paths = x.unlisted()
 		return
 	}
 	for _, addr := range x.init.Addrs[:x.init.NAddrs] {
@@ -187,6 +191,17 @@ func (x *Executor) decodeInit(c chunk.Chunk) {
 	if x.ev.Path == tcb.NoPath {
 		x.ev.Facts.NewAddrs = true
 	}
+}
+
+// unlisted returns the paths whose addresses are neither in the INIT ACK in hand
+// nor where it came from: they are not the peer's (RFC 9260 section 5.1.2).
+func (x *Executor) unlisted() (s tcb.PathSet) {
+	for p := range x.a.dests {
+		if dst := x.a.dests[p].to.Dst; dst != x.in.Src && !contains(x.init.Addrs[:x.init.NAddrs], dst) {
+			s = s.With(tcb.PathID(p))
+		}
+	}
+	return s
 }
 
 // Heartbeat Info: a mark, the path, the time of sending, the nonce, and the

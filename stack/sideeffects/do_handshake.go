@@ -87,8 +87,15 @@ func (x *Executor) adoptInit() {
 	t.CtlSent = x.now
 	c := chunk.Chunk(x.bytes(x.ev.Span))
 	a.cookie = append(a.cookie[:0], in.Cookie.Of(c)...)
+	x.ownUp()
+	for p := len(a.dests) - 1; p >= 0; p-- {
+		if x.ev.Paths.Has(tcb.PathID(p)) {
+			a.dropPath(tcb.PathID(p))
+		}
+	}
+	x.addSource() // first, since there must be one
 	x.addListed(in.Addrs[:in.NAddrs])
-	x.addSource()
+	a.syncPaths()
 	a.Wakes |= WakeReadable // messages for streams that do not exist may come back
 	a.data.StartSend(t.LocalTSN, t.OutStreams, t.PeerRwnd)
 	a.data.StartRecv(t.PeerTSN, t.InStreams)
@@ -122,11 +129,9 @@ func (x *Executor) addListed(addrs []netip.Addr) {
 	}
 }
 
-// usable says how an address that the peer listed is reached. Addresses of
-// narrower scope than the one the packet came from mean another host here.
+// usable says how an address that the peer listed is reached.
 func (x *Executor) usable(addr netip.Addr, local []netip.Addr) (Route, bool) {
-	src := x.in.Src
-	if addr.IsLoopback() && !src.IsLoopback() || addr.IsLinkLocalUnicast() && !src.IsLinkLocalUnicast() {
+	if !Reaches(addr, x.in.Src) {
 		return Route{}, false
 	}
 	return x.Host.Route(addr, local)
@@ -135,8 +140,36 @@ func (x *Executor) usable(addr netip.Addr, local []netip.Addr) (Route, bool) {
 // addSource adds the source of the packet in hand: it always counts as an
 // address of the peer (RFC 9260 section 5.1.2).
 func (x *Executor) addSource() {
-	if r, ok := x.Host.Route(x.in.Src, x.a.local); ok {
-		x.a.addPath(Addressing{Src: x.in.Dst, Dst: x.in.Src, EncapPort: x.in.EncapPort, Link: x.in.Link}, r, tcb.PathUnconfirmed)
+	r, ok := x.Host.Route(x.in.Src, x.a.local)
+	if !ok {
+		r = x.wayBack()
+	}
+	x.a.addPath(Addressing{Src: x.in.Dst, Dst: x.in.Src, EncapPort: x.in.EncapPort, Link: x.in.Link}, r, tcb.PathUnconfirmed)
+}
+
+// wayBack is the route to where the packet in hand came from, if the host knows
+// none: something came from there, so something can go there.
+func (x *Executor) wayBack() Route {
+	return Route{MTU: x.a.tcb.Cfg.MinPathMTU, Overhead: 48}
+}
+
+// ownUp leaves the association the own addresses that the INIT told the peer
+// of. Paths that have come from others choose anew.
+func (x *Executor) ownUp() {
+	a := x.a
+	to := a.dests[a.tcb.CtlPath].to
+	a.local = told(a.local, to.Src, to.Dst)
+	for p := range a.dests {
+		d := &a.dests[p].to
+		if contains(a.local, d.Src) {
+			continue
+		}
+		if r, ok := x.Host.Route(d.Dst, a.local); ok {
+			x.way = r
+			x.setRoute(tcb.PathID(p), r.Cut)
+		} else {
+			a.tcb.Paths[p].Cut = true
+		}
 	}
 }
 
@@ -151,12 +184,12 @@ func (x *Executor) newAssoc(c *fsm.Command) bool {
 	if a.auto {
 		a.local = x.sources(nil, ck)
 	}
+	a.local = told(a.local, ck.LocalAddr, ck.PeerAddr)
 	a.rx.packets, a.rx.bytes = 1, uint64(len(x.in.Packet))
 	a.tcb.TieLocal = c.C
 	r, ok := x.Host.Route(ck.PeerAddr, a.local)
 	if !ok {
-		// The INIT came from there, so packets can go there.
-		r = Route{MTU: a.tcb.Cfg.MinPathMTU, Overhead: 48}
+		r = x.wayBack()
 	}
 	// The INIT ACK reached this address, or there were no cookie.
 	a.addPath(Addressing{Src: ck.LocalAddr, Dst: ck.PeerAddr, EncapPort: ck.EncapPort, Link: ck.Link}, r, tcb.PathActive)
@@ -250,7 +283,7 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 	if len(b) == 0 {
 		return
 	}
-	b = appendLocalAddrs(b, local, d.Src, in.SupportsV4, in.SupportsV6)
+	b = appendLocalAddrs(b, local, d.Dst, d.Src, in.SupportsV4, in.SupportsV6)
 	// The cookie is encoded in place: a parameter is a header and its body.
 	hdr := len(b)
 	b = append(b, 0, 0, 0, 0)

@@ -50,7 +50,7 @@ func once(c *fsm.Command) bool {
 // much in each packet as fits.
 func (x *Executor) flush() {
 	a := x.a
-	data := a.tcb.State.MaySendData()
+	data := a.tcb.State.MaySendData() && !a.unsure
 	if data {
 		a.data.BeginFlush(x.now)
 	}
@@ -58,6 +58,14 @@ func (x *Executor) flush() {
 		p, ok := x.nextPath(data)
 		if !ok || int(p) >= len(a.dests) {
 			break
+		}
+		if a.tcb.State == tcb.CookieEchoed {
+			x.tooLarge(p)
+			if q, ok := x.nextPath(data); !ok {
+				break
+			} else if q != p {
+				continue
+			}
 		}
 		mtu := a.data.PathMTU(p)
 		// A chunk that was made for a larger path MTU goes as it is.
@@ -102,7 +110,7 @@ func (x *Executor) nextPath(data bool) (tcb.PathID, bool) {
 	if p, ok := x.ctl.next(); ok {
 		return p, true
 	}
-	if x.sackDue() {
+	if x.sackDue() && !a.unsure {
 		return x.sackPath(), true
 	}
 	if data {
@@ -143,7 +151,7 @@ func (x *Executor) sackPath() tcb.PathID {
 // without costing it a packet.
 func (x *Executor) putSack(p tcb.PathID, data bool) {
 	d := x.a.data
-	if x.a.tcb.State < tcb.Established || !d.SackPending() || p != x.sackPath() {
+	if x.a.tcb.State < tcb.Established || x.a.unsure || !d.SackPending() || p != x.sackPath() {
 		return
 	}
 	if !x.sackDue() && data {
@@ -206,6 +214,28 @@ func (x *Executor) putControls(p tcb.PathID) (alone bool) {
 	return false
 }
 
+// tooLarge drops a COOKIE ECHO to an unconfirmed path, and its HEARTBEAT, if
+// they do not fit one packet of the path MTU (RFC 9260 section 5.4).
+func (x *Executor) tooLarge(p tcb.PathID) {
+	if x.a.tcb.Paths[p].State != tcb.PathUnconfirmed {
+		return
+	}
+	const probe = chunk.ChunkHeaderLen + chunk.ParamHeaderLen + hbLen
+	for i := 0; i < x.ctl.n; i++ {
+		e := &x.ctl.buf[i]
+		if e.path != p || e.cmd.Verb != fsm.CmdSend || e.cmd.Kind != chunk.TypeCookieEcho ||
+			chunk.HeaderLen+chunk.ChunkHeaderLen+chunk.Padded(len(x.a.cookie))+probe <= x.a.data.PathMTU(p) {
+			continue
+		}
+		for j := range x.ctl.buf[:x.ctl.n] {
+			if x.ctl.buf[j].path == p {
+				x.ctl.buf[j].sent = true
+			}
+		}
+		return
+	}
+}
+
 // controlSize is how large a packet must be for the next control chunk to path
 // p, where the peer has decided that: its cookie and what its HEARTBEAT says.
 func (x *Executor) controlSize(p tcb.PathID) int {
@@ -265,7 +295,8 @@ func (x *Executor) appendInit(b []byte, p tcb.PathID) []byte {
 		Tag: t.LocalTag, ARwnd: max(x.a.data.Window(), chunk.MinARwnd),
 		OS: t.Cfg.OutStreams, MIS: t.Cfg.MaxInStreams, TSN: t.LocalTSN,
 	})
-	b = appendLocalAddrs(b, x.a.local, x.a.dests[p].to.Dst, true, true)
+	to := &x.a.dests[p].to
+	b = appendLocalAddrs(b, x.a.local, to.Src, to.Dst, true, true)
 	if t.CookieLifetime > 0 {
 		b = chunk.AppendCookiePreservative(b, t.CookieLifetime)
 	}

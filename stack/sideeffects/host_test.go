@@ -217,8 +217,15 @@ func (w *world) up(peers ...netip.Addr) *Association {
 	w.Helper()
 	a := w.connect(peers...)
 	w.out = nil
+	params := chunk.AppendCookieParam(nil, []byte("yours"))
+	for len(params)%4 != 0 {
+		params = append(params, 0)
+	}
+	for _, p := range peers {
+		params = chunk.AppendAddrParam(params, p)
+	}
 	w.give(a, chunk.AppendInit(nil, chunk.TypeInitAck, chunk.Init{
-		Tag: peerTag, ARwnd: 65536, OS: 5, MIS: 7, TSN: 100, Params: chunk.AppendCookieParam(nil, []byte("yours")),
+		Tag: peerTag, ARwnd: 65536, OS: 5, MIS: 7, TSN: 100, Params: params,
 	}))
 	w.expect("COOKIE ECHO")
 	w.give(a, chunk.AppendCookieAck(nil))

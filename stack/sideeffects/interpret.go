@@ -96,7 +96,9 @@ func (x *Executor) interpret() {
 				x.a.tcb.InitTries++
 			}
 		case fsm.CmdCtlPath:
-			x.a.tcb.CtlPath = c.Path
+			if x.a.tcb.CtlPath = c.Path; c.Path == tcb.NoPath {
+				x.a.tcb.CtlPath = x.pathOfPacket()
+			}
 		case fsm.CmdPrimary:
 			x.a.tcb.Primary = c.Path
 			x.a.syncPaths()

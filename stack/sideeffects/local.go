@@ -34,20 +34,20 @@ func withSource(to []netip.Addr, src netip.Addr) []netip.Addr {
 	return append(to, src)
 }
 
-// appendLocalAddrs lists the own addresses for a peer, except those whose scope
-// is narrower than that of the peer's address, and those of a family that the
-// peer does not support. A single one is said by the packet's source already.
-func appendLocalAddrs(b []byte, local []netip.Addr, peer netip.Addr, v4, v6 bool) []byte {
-	mark, n := len(b), 0
+// appendLocalAddrs lists the own addresses in a packet from src to peer, except
+// those whose scope is narrower than that of the peer's address, and those of a
+// family that the peer does not support. The packet's source need not be listed
+// if it is the only one.
+func appendLocalAddrs(b []byte, local []netip.Addr, src, peer netip.Addr, v4, v6 bool) []byte {
+	mark, more := len(b), false
 	for _, a := range local {
-		if a.IsLoopback() && !peer.IsLoopback() || a.IsLinkLocalUnicast() && !peer.IsLinkLocalUnicast() ||
-			a.Is4() && !v4 || a.Is6() && !v6 {
+		if !Reaches(a, peer) || a.Is4() && !v4 || a.Is6() && !v6 {
 			continue
 		}
 		b = chunk.AppendAddrParam(b, a)
-		n++
+		more = more || a != src
 	}
-	if n < 2 {
+	if !more {
 		return b[:mark]
 	}
 	return b

@@ -53,6 +53,11 @@ func (pl *Plane) AddPath(to Addressing, mtu, overhead int) {
 	pl.Paths.P = append(pl.Paths.P, p)
 }
 
+// DropPath implements DataPlane.
+func (pl *Plane) DropPath(p tcb.PathID) {
+	pl.Paths.P = append(pl.Paths.P[:p], pl.Paths.P[p+1:]...)
+}
+
 // UsePaths implements DataPlane.
 func (pl *Plane) UsePaths(active, retran tcb.PathID) {
 	pl.Paths.Active, pl.Paths.Retran = active, retran
