@@ -592,3 +592,42 @@ func (t *tally) Read(b []byte) (int, error) {
 	t.sizes[len(b)]++
 	return t.src.Read(b)
 }
+
+// TestLookupsAreBounded: INITs that invent addresses have a bounded number of
+// them looked up in a second; then who lists some gets an association all the
+// same, on the path that it came by.
+func TestLookupsAreBounded(t *testing.T) {
+	r := newRig(t, withOptions(func(o *stack.Options) { o.Shards = 1 }))
+	p := r.peer()
+	up := r.peers(1)[0]
+	flood := func(q *peer, n int) int {
+		before := r.wire.routes
+		for i := range n {
+			var params []byte
+			for k := range 32 {
+				params = chunk.AppendAddrParam(params, netip.AddrFrom4([4]byte{10, 7, byte(i), byte(i>>8*32 + k)}))
+			}
+			q.sendTag(0, q.initWith(params))
+			r.wire.out = r.wire.out[:0]
+		}
+		return r.wire.routes - before
+	}
+	first := flood(p, 1000)
+	if first > 4000 || first < 1000 {
+		t.Errorf("%d lookups for 1000 INITs in a second", first)
+	}
+	if n := flood(p, 1000) + flood(up, 1000); n > 64 {
+		t.Errorf("%d lookups more in the same second", n)
+	}
+	p.connectListing(alt)
+	if n := len(p.a.Status().Paths); n != 1 {
+		t.Errorf("%d paths in a flood", n)
+	}
+	p.send(chunk.AppendAbort(nil, false, nil))
+	r.wait(mono.Second)
+	r.take()
+	p.connectListing(alt)
+	if n := len(p.a.Status().Paths); n != 2 {
+		t.Errorf("%d paths when the flood is over", n)
+	}
+}

@@ -54,15 +54,17 @@ type sent struct {
 
 // wire keeps what is sent.
 type wire struct {
-	clk   *hand
-	addrs []netip.Addr
-	mtu   int
-	out   []sent
-	loop  bool // what goes to an own address comes back
-	back  []sent
+	clk    *hand
+	addrs  []netip.Addr
+	mtu    int
+	routes int // times that Route was called
+	out    []sent
+	loop   bool // what goes to an own address comes back
+	back   []sent
 }
 
 func (w *wire) Route(dst netip.Addr) (transport.Route, error) {
+	w.routes++
 	for _, a := range w.addrs {
 		if a.Is4() == dst.Is4() {
 			return transport.Route{Src: a, MTU: w.mtu, Overhead: 20}, nil

@@ -182,8 +182,13 @@ func (x *Executor) decodeInit(c chunk.Chunk) {
 		return
 	}
 	for _, addr := range x.init.Addrs[:x.init.NAddrs] {
+		if x.ev.Facts.NewAddrs {
+			break
+		}
 		if x.a.pathOf(addr) == tcb.NoPath {
-			if _, ok := x.usable(addr, x.a.local); ok {
+			if !x.lookups.take(1, x.now) {
+				x.ev.Facts.NewAddrs = true
+			} else if _, ok := x.usable(addr, x.a.local); ok {
 				x.ev.Facts.NewAddrs = true
 			}
 		}

@@ -263,10 +263,14 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 	if more := mayExtend(in.CookiePreservative); more > 0 {
 		ck.Lifetime += more
 	}
-	for _, addr := range in.Addrs[:in.NAddrs] {
-		if _, ok := x.usable(addr, set.Local); ok && addr != d.Src {
-			ck.Addrs[ck.NAddrs] = addr
-			ck.NAddrs++
+	// In a flood of INITs that invent addresses, those who list some get an
+	// association with the one that they come from.
+	if x.lookups.take(2*in.NAddrs, x.now) {
+		for _, addr := range in.Addrs[:in.NAddrs] {
+			if _, ok := x.usable(addr, set.Local); ok && addr != d.Src {
+				ck.Addrs[ck.NAddrs] = addr
+				ck.NAddrs++
+			}
 		}
 	}
 

@@ -73,6 +73,7 @@ type Executor struct {
 	ctl   controls
 	pk    packet.Builder
 
+	lookups   lookups
 	local     []netip.Addr // scratch of INIT ACK
 	cache     *ulpqueue.Cache
 	replyLost bool // there is no slot for the reply in hand

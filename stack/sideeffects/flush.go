@@ -6,10 +6,13 @@ import (
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
+// maxControls bounds the control chunks that one event leads to.
+const maxControls = 16
+
 // controls are the control chunks to send in answer to the event in hand. They
 // leave in its flush, or not at all: what matters has a timer.
 type controls struct {
-	buf [16]control
+	buf [maxControls]control
 	n   int
 }
 

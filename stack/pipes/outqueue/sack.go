@@ -16,6 +16,10 @@ import (
 // missLimit is how many miss indications make a fast retransmit (R-7.2.4-02).
 const missLimit = 3
 
+// gapBudget is how many words of the bitmap gap blocks in disorder may touch,
+// and twice as many again as the ring has.
+const gapBudget = 64
+
 // Sack processes a SACK. One that is older than what is known changes nothing;
 // one that acknowledges what was never sent changes nothing and gives
 // BadCumTSN. Gap blocks may come in any order and overlap; what of them makes
@@ -187,7 +191,7 @@ func (q *Queue) readGaps(s *chunk.Sack, out *pipes.Outcome) chunk.TSN {
 	last := 0 // end of the highest block so far
 	// Blocks in order touch each word of the bitmap once or twice. For others,
 	// which no receiver sends on purpose, the work is bounded by a budget.
-	budget := 2*len(q.recs)/64 + 64
+	budget := 2*len(q.recs)/64 + gapBudget
 	for i := range s.NumGaps() {
 		start16, end16 := s.Gap(i)
 		start, end := int(start16), int(end16)
