@@ -17,10 +17,18 @@ type flow struct {
 	seed    uint64
 	serial  int // of the flows in the same direction of a pair
 	streams map[chunk.StreamID]*streamFlow
+	fates   []fate // by number
 	taken   int
 	arrived int // different messages
 	bytes   int
 	refused int // messages that the stack did not take because of the end
+	last    int // number of the last one that was reported to have failed
+}
+
+// fate is what became of a message that the stack took.
+type fate struct {
+	message
+	arrived, failed bool
 }
 
 type streamFlow struct {
@@ -50,7 +58,7 @@ func (f *flow) ppid(m message) chunk.PPID {
 }
 
 func newFlow(name string, seed uint64, serial int) *flow {
-	return &flow{name: name, seed: seed, serial: serial, streams: make(map[chunk.StreamID]*streamFlow)}
+	return &flow{name: name, seed: seed, serial: serial, last: -1, streams: make(map[chunk.StreamID]*streamFlow)}
 }
 
 // fill writes the contents of message m.
@@ -77,6 +85,7 @@ func (f *flow) stream(id chunk.StreamID) *streamFlow {
 // accepted notes that the stack took m.
 func (f *flow) accepted(m message) {
 	f.taken++
+	f.fates = append(f.fates, fate{message: m})
 	s := f.stream(m.stream)
 	if m.unordered {
 		s.unordered[f.ppid(m)] = &unordered{message: m}
@@ -153,8 +162,7 @@ func (in *inbox) unordered(f *flow, id chunk.StreamID, ppid chunk.PPID, data []b
 	}
 	if !m.arrived {
 		m.arrived = true
-		f.arrived++
-		f.bytes += m.size
+		f.came(m.message)
 	}
 	return nil
 }
@@ -178,10 +186,42 @@ func (in *inbox) ordered(f *flow, id chunk.StreamID, number int, data []byte) er
 	in.next[id] = i + 1
 	if i == s.arrived {
 		s.arrived++
-		f.arrived++
-		f.bytes += len(data)
+		f.came(s.ordered[i])
 	}
 	return nil
+}
+
+func (f *flow) came(m message) {
+	f.fates[m.number].arrived = true
+	f.arrived++
+	f.bytes += m.size
+}
+
+// failed takes a report that a message did not arrive; untouched says that
+// nothing of it was sent. Reports come in the order of sending, one for each.
+func (f *flow) failed(ppid chunk.PPID, id chunk.StreamID, unordered bool, data []byte, untouched bool) error {
+	number := int(ppid) & (1<<numberBits - 1)
+	if int(ppid)>>numberBits != f.serial || number >= f.taken {
+		return fmt.Errorf("%s: message %#x is reported to have failed, and was not sent", f.name, ppid)
+	}
+	if number <= f.last {
+		return fmt.Errorf("%s: message %d is reported to have failed after %d", f.name, number, f.last)
+	}
+	f.last = number
+	fate := &f.fates[number]
+	if fate.failed = true; fate.arrived && untouched {
+		return fmt.Errorf("%s: message %d is reported to have failed unsent, and arrived", f.name, number)
+	}
+	if fate.stream != id || fate.message.unordered != unordered {
+		return fmt.Errorf("%s: message %d is reported to have failed on stream %d, unordered: %v", f.name, number, id, unordered)
+	}
+	return f.compare(fate.message, data)
+}
+
+// lost returns the first message that neither arrived nor was reported to have
+// failed; -1 if there is none.
+func (f *flow) lost() int {
+	return slices.IndexFunc(f.fates, func(x fate) bool { return !x.arrived && !x.failed })
 }
 
 func (f *flow) compare(m message, data []byte) error {

@@ -133,7 +133,8 @@ const (
 	Crashes
 	Restarted // notifications of a peer's restart
 	Redials
-	Ghosts // associations that an old COOKIE ECHO made
+	Failures // messages that were reported not to have arrived
+	Ghosts   // associations that an old COOKIE ECHO made
 	Injected
 	Pokes
 
@@ -146,6 +147,7 @@ var countNames = [numCounts]string{
 	"path deaths", "changes of path MTU", "of them black holes",
 	"NAT rebindings", "packets for a port that was forgotten",
 	"processes killed and started again", "restarts that the peer was told of", "associations begun again",
+	"messages reported as failed",
 	"associations out of an old cookie", "packets injected by attackers", "other calls of the API",
 }
 

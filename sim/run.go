@@ -6,7 +6,9 @@ import (
 	"io"
 	"net/netip"
 	"regexp"
+	"slices"
 
+	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/internal/trace"
 	"github.com/gosctp/gosctp/stack"
@@ -65,6 +67,8 @@ type run struct {
 	fault   string
 	counts  Counts
 	hostile bool
+	lastTag [2]chunk.VTag                       // of the packet that arrived last at a side
+	known   [2]map[chunk.VTag]bool              // tags of the associations accepted there
 	note    func(*user, *ulpqueue.Notification) // sees the notifications, if set
 }
 
@@ -153,6 +157,16 @@ func (r *run) failed(kind string, err error) {
 func (r *run) build(w io.Writer) {
 	s := &r.s
 	r.net.UDP = s.UDP
+	r.known = [2]map[chunk.VTag]bool{{}, {}}
+	r.net.spy = func(p Packet) {
+		if h, e := chunk.ParseHeader(p.Data); p.Arrived && e == chunk.ErrNone {
+			side := SideA
+			if slices.Contains(r.addrZ, p.Dst) {
+				side = SideZ
+			}
+			r.lastTag[side] = h.VTag
+		}
+	}
 	for i := range s.paths() {
 		format := "10.0.%d.%d"
 		if s.V6 {
@@ -215,6 +229,9 @@ func (r *run) open(s Side, port uint16) *stack.Endpoint {
 
 func (r *run) accepted(s Side, a *stack.Assoc) {
 	port := a.Status().PeerPort
+	tag := r.lastTag[s]
+	again := r.known[s][tag] // by a COOKIE ECHO that was used before
+	r.known[s][tag] = true
 	for _, p := range r.pairs {
 		if p.port != port || p.plan.Open > OpenByZ || p.plan.Open.by(s) {
 			continue
@@ -236,7 +253,7 @@ func (r *run) accepted(s Side, a *stack.Assoc) {
 			}
 			u = r.newUser(p, s)
 		}
-		u.caller = caller
+		u.caller, u.haunted = caller, again
 		u.start(a)
 		a.OnWake(u.wake)
 		return
@@ -313,8 +330,11 @@ func (r *run) check(res *Result) {
 		if u.as != nil && !u.over() {
 			r.fail("%v after the end of all traffic", u)
 		}
-		if u.ended && u.end.Change == fsm.ShutdownComplete && u.out.arrived != u.out.taken && !r.hostile {
+		if u.ended && u.end.Change == fsm.ShutdownComplete && u.out.arrived != u.out.taken && !u.doubtful() {
 			r.fail("%s: %d of %d messages arrived, and the end was graceful", u.out.name, u.out.arrived, u.out.taken)
+		}
+		if n := u.out.lost(); u.ended && n >= 0 && !u.doubtful() {
+			r.fail("%s: message %d of %d did not arrive, and nobody was told (%v)", u.out.name, n, u.out.taken, u)
 		}
 		res.Messages += u.out.arrived
 		res.Bytes += u.out.bytes
@@ -344,7 +364,7 @@ func (r *run) checkHost(side Side) {
 		n    int
 	}{
 		{"associations", st.Associations}, {"buffers", st.Buffers}, {"addresses", st.Addresses},
-		{"timers", st.Timers}, {"ports", st.Ports},
+		{"timers", st.Timers}, {"ports", st.Ports}, {"bytes of receive memory", st.RecvMemory},
 	} {
 		if left.n != 0 {
 			r.failed(left.what+" are left", fmt.Errorf("%s: %d %s are left", h.Name, left.n, left.what))

@@ -78,7 +78,17 @@ type user struct {
 	ended   bool
 	end     sideeffects.End
 	crashed bool // with its host
+
+	restarted bool // the peer was, and this end was told
+	// haunted: the association was made by an old COOKIE ECHO, with the tags
+	// and TSNs of an earlier one. Old packets fit it, acknowledgements among
+	// them; SCTP has no remedy within the life of a cookie.
+	haunted bool
 }
+
+// doubtful reports whether what u was told by its stack may be an attacker's
+// doing.
+func (u *user) doubtful() bool { return u.run.hostile || u.haunted }
 
 // over reports whether the user has no association any more.
 func (u *user) over() bool { return u.ended || u.crashed }
@@ -120,6 +130,7 @@ func (u *user) start(a *stack.Assoc) {
 	case AbortAt:
 		u.later(u.plan.CloseAt, func() { a.Abort([]byte("had enough")) })
 	}
+	a.ReportSendFailures(true)
 	u.pokes(u.plan.Pokes)
 	u.wake(0)
 }
@@ -261,8 +272,8 @@ func (u *user) take(m *ulpqueue.Message) {
 	if u.run.o.spoil != nil {
 		data = u.run.o.spoil(u, data)
 	}
-	if u.run.hostile {
-		return // it need not be what was sent
+	if u.run.hostile || u.haunted && !u.restarted {
+		return // it need not be what was sent to this end
 	}
 	if err := u.in.piece(m.Stream, m.Unordered, m.PPID, data, m.EOR); err != nil {
 		u.run.failed(err.Error(), fmt.Errorf("%s: %w", u.name, err))
@@ -277,7 +288,12 @@ func (u *user) notified(n *ulpqueue.Notification) {
 		u.in.forget(chunk.StreamID(n.A), n.C == 1)
 		return
 	}
-	if fsm.Note(n.Kind) != fsm.NoteAssocChange {
+	switch fsm.Note(n.Kind) {
+	case fsm.NoteSendFailed:
+		u.sendFailed(sideeffects.ReadSendFailure(n))
+		return
+	case fsm.NoteAssocChange:
+	default:
 		return
 	}
 	switch fsm.AssocChange(n.A) {
@@ -292,6 +308,7 @@ func (u *user) notified(n *ulpqueue.Notification) {
 		}
 		u.run.counts[Restarted]++
 		u.in.restarted()
+		u.restarted = true
 	case fsm.ShutdownComplete:
 		if !u.up {
 			u.run.fail("%s: SHUTDOWN_COMP before COMM_UP", u.name)
@@ -299,6 +316,19 @@ func (u *user) notified(n *ulpqueue.Notification) {
 		u.final = true
 	default:
 		u.final = true
+	}
+}
+
+func (u *user) sendFailed(f sideeffects.SendFailure) {
+	u.run.counts[Failures]++
+	var data []byte
+	for b := f.Data; b != nil; b = b.Next {
+		data = append(data, b.B...)
+	}
+	// What the peer had before it restarted is sent again as if it were new.
+	untouched := !f.Sent && !u.restarted
+	if err := u.out.failed(f.PPID, f.Stream, f.Unordered, data, untouched); err != nil && !u.doubtful() {
+		u.run.failed(err.Error(), err)
 	}
 }
 
