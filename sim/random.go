@@ -13,6 +13,7 @@ type generator struct {
 	*rand.Rand
 	s     Scenario
 	tame  bool // nothing happens that excuses a lost message
+	calm  bool // processes may restart and NATs forget, but nothing else does
 	alive int  // this path is to live; -1: none need
 }
 
@@ -30,7 +31,8 @@ func Random(seed uint64) Scenario {
 		s.MTU = 576
 	}
 	n := []int{1, 1, 1, 1, 1, 2, 2, 3, 4}[g.IntN(9)]
-	g.tame = g.chance(.5)
+	g.tame = g.chance(.4)
+	g.calm = !g.tame && g.chance(.4)
 	if g.tame && n > 1 {
 		g.alive = g.IntN(n)
 	}
@@ -58,7 +60,7 @@ func Random(seed uint64) Scenario {
 			}
 		}
 	}
-	if !g.tame && g.chance(.5) {
+	if g.calm || !g.tame && g.chance(.5) {
 		for range 1 + g.IntN(4) {
 			s.Restarts = append(s.Restarts, Restart{At: g.time(), Side: Side(g.IntN(2)),
 				Down: g.pick(0, ms, 50*ms, 50*ms, 3*mono.Second, 100*mono.Second)})
@@ -91,6 +93,8 @@ func (g *generator) path(i, n int) PathPlan {
 		for _, c := range []*impair.Config{&p.AtoZ, &p.ZtoA} {
 			c.Loss, c.LossBurst, c.Corrupt = min(c.Loss, .02), 0, 0
 		}
+	case g.calm:
+		p.AtoZ.LossBurst, p.ZtoA.LossBurst = 0, 0
 	case n > 1:
 		at := g.pick(0, 20*ms, 500*ms, 3*mono.Second)
 		for range g.IntN(4) {
@@ -117,8 +121,11 @@ func (g *generator) path(i, n int) PathPlan {
 func (g *generator) attacks() {
 	for range 1 + g.IntN(3) {
 		kind := AttackKind(g.IntN(int(numAttacks)))
-		if kind == AttackOnPath && (g.tame || g.chance(.5)) {
+		if kind == AttackOnPath && (g.tame || g.calm || g.chance(.5)) {
 			kind = AttackReplay
+		}
+		if kind == AttackReplay && g.calm {
+			kind = AttackChunks
 		}
 		a := Attack{Kind: kind, From: g.pick(0, 0, 30*ms, mono.Second), Every: g.pick(ms, 5*ms, 50*ms, mono.Second)}
 		a.To = a.From + g.pick(500*ms, 10*mono.Second, 100*mono.Second)
@@ -150,7 +157,7 @@ func (g *generator) assoc() AssocPlan {
 		}
 	}
 	if len(s.Restarts) > 0 && g.chance(.8) || !g.tame && g.chance(.1) {
-		a.Redials = 1 + g.IntN(4)
+		a.Redials = 1 + g.IntN(2+2*len(s.Restarts))
 	}
 	g.closing(&a)
 	return a
@@ -176,7 +183,7 @@ func (g *generator) closing(a *AssocPlan) {
 		a.Z.Closing, a.Z.CloseAt = CloseAt, a.A.CloseAt
 	case 7:
 		a.Z.Closing = CloseWhenSent
-		if !g.tame {
+		if !g.tame && !g.calm {
 			a.A.Closing, a.A.CloseAt = AbortAt, g.pick(0, 10*ms, 50*ms, 300*ms, 5*mono.Second)
 		}
 	}

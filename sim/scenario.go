@@ -211,8 +211,24 @@ func (s *Scenario) aborts() bool {
 }
 
 // Reliable reports whether the scenario leaves no excuse for a lost message:
-// nobody aborts or forgets, and the links are never dead and lose little.
-func (s *Scenario) Reliable() bool {
+// nobody aborts or forgets, and the network is steady.
+func (s *Scenario) Reliable() bool { return s.steady() && !s.forgetful() }
+
+// Recovers reports whether the scenario leaves no excuse for an association
+// that is begun again and again, and never ends well: processes may be
+// restarted, but the network is steady, and nobody repeats old cookies.
+func (s *Scenario) Recovers() bool {
+	for _, a := range s.Attacks {
+		if a.Kind == AttackReplay {
+			return false
+		}
+	}
+	return s.steady() && len(s.Rebinds) == 0
+}
+
+// steady reports whether the links are never dead and lose little, and nobody
+// makes an association fail on purpose.
+func (s *Scenario) steady() bool {
 	for _, p := range s.paths() {
 		for _, c := range []impair.Config{p.AtoZ, p.ZtoA} {
 			if c.Loss > .1 || c.LossBurst > 1.5 || c.Corrupt > .05 || c.Silent && c.MTU > 0 {
@@ -228,7 +244,24 @@ func (s *Scenario) Reliable() bool {
 			return false
 		}
 	}
-	return !s.aborts() && !s.forgetful() && !s.hostile() && len(s.Rebinds) == 0
+	return !s.aborts() && !s.hostile() && s.found()
+}
+
+// found reports whether a host whose NAT forgets its port is found again: it
+// is the one that called, and so does not need to be called, and it does not
+// stay silent for long.
+func (s *Scenario) found() bool {
+	for _, b := range s.Rebinds {
+		if b.Side == SideA && s.A.HBInterval == 0 || b.Side == SideZ && s.Z.HBInterval == 0 {
+			return false
+		}
+		for _, a := range s.Assocs {
+			if a.Open == OpenBoth || !a.Open.by(b.Side) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Survives reports whether one path is so much better than the others that
