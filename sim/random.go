@@ -60,7 +60,7 @@ func Random(seed uint64) Scenario {
 			}
 		}
 	}
-	if g.calm || !g.tame && g.chance(.5) {
+	if !g.tame && g.chance(.6) {
 		for range 1 + g.IntN(4) {
 			s.Restarts = append(s.Restarts, Restart{At: g.time(), Side: Side(g.IntN(2)),
 				Down: g.pick(0, ms, 50*ms, 50*ms, 3*mono.Second, 100*mono.Second)})

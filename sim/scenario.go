@@ -215,15 +215,23 @@ func (s *Scenario) aborts() bool {
 func (s *Scenario) Reliable() bool { return s.steady() && !s.forgetful() }
 
 // Recovers reports whether the scenario leaves no excuse for an association
-// that is begun again and again, and never ends well: processes may be
-// restarted, but the network is steady, and nobody repeats old cookies.
+// that was begun after all restarts and does not end well: the network is
+// steady, and nobody repeats old cookies.
 func (s *Scenario) Recovers() bool {
 	for _, a := range s.Attacks {
 		if a.Kind == AttackReplay {
 			return false
 		}
 	}
-	return s.steady() && len(s.Rebinds) == 0
+	return s.steady()
+}
+
+// settled is when the last process has been started again.
+func (s *Scenario) settled() (last mono.Duration) {
+	for _, x := range s.Restarts {
+		last = max(last, x.At+x.Down)
+	}
+	return last
 }
 
 // steady reports whether the links are never dead and lose little, and nobody

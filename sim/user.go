@@ -63,6 +63,7 @@ type user struct {
 	side   Side
 	caller int // who called: the serial of the peer's flow
 	as     *stack.Assoc
+	begun  mono.Time
 	out    *flow
 	in     inbox
 
@@ -123,7 +124,7 @@ func (r *run) newUser(p *pair, side Side) *user {
 
 // start gives the user its association.
 func (u *user) start(a *stack.Assoc) {
-	u.as = a
+	u.as, u.begun = a, u.run.net.Now()
 	switch u.plan.Closing {
 	case CloseAt:
 		u.later(u.plan.CloseAt, a.Shutdown)
@@ -339,6 +340,12 @@ func (u *user) finish(e sideeffects.End) {
 	}
 	if !u.final && e.Change != fsm.Gone {
 		u.run.fail("%s: ended (%v) without a last notification", u.name, e.Change)
+	}
+	switch e.Cause {
+	case chunk.CauseInvalidStream, chunk.CauseMissingParam, chunk.CauseUnresolvableAddr, chunk.CauseInvalidMandatory, chunk.CauseNoUserData, chunk.CauseProtocolViolation:
+		if !u.doubtful() {
+			u.run.fail("%s: one stack accuses the other: %v", u.name, u)
+		}
 	}
 	switch e.Change {
 	case fsm.CommLost, fsm.CantStart:
