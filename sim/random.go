@@ -15,6 +15,10 @@ type generator struct {
 	tame  bool // nothing happens that excuses a lost message
 	calm  bool // processes may restart and NATs forget, but nothing else does
 	alive int  // this path is to live; -1: none need
+	// mobile: only the NAT of who calls forgets ports, so that both find each
+	// other again.
+	mobile bool
+	caller Side
 }
 
 func (g *generator) chance(p float64) bool { return g.Float64() < p }
@@ -55,12 +59,17 @@ func Random(seed uint64) Scenario {
 	if g.chance(.2) {
 		s.UDP = true
 		if !g.tame {
+			g.mobile, g.caller = g.calm && g.chance(.7), Side(g.IntN(2))
 			for range 1 + g.IntN(4) {
-				s.Rebinds = append(s.Rebinds, Rebind{At: g.time(), Side: Side(g.IntN(2))})
+				b := Rebind{At: g.time(), Side: Side(g.IntN(2))}
+				if g.mobile {
+					b.Side = g.caller
+				}
+				s.Rebinds = append(s.Rebinds, b)
 			}
 		}
 	}
-	if !g.tame && g.chance(.6) {
+	if !g.tame && !g.mobile && g.chance(.6) {
 		for range 1 + g.IntN(4) {
 			s.Restarts = append(s.Restarts, Restart{At: g.time(), Side: Side(g.IntN(2)),
 				Down: g.pick(0, ms, 50*ms, 50*ms, 3*mono.Second, 100*mono.Second)})
@@ -146,6 +155,9 @@ func (g *generator) assoc() AssocPlan {
 		if g.chance(.5) {
 			a.Open = OpenNobody
 		}
+	}
+	if g.mobile {
+		a.Open = Opening(g.caller) // by A, or by Z
 	}
 	a.A, a.Z = randomUser(g.Rand, &s.A, &s.Z), randomUser(g.Rand, &s.Z, &s.A)
 	for _, u := range []*UserPlan{&a.A, &a.Z} {
