@@ -63,6 +63,8 @@ func AppendChunkText(b []byte, c Chunk) []byte {
 		return appendNum(append(b, " cookie="...), len(c.Body()))
 	case TypeShutdownAck, TypeCookieAck, TypeShutdownComplete:
 		return appendT(b, c)
+	case TypePad:
+		return appendNum(append(b, " len="...), len(c))
 	}
 	b = appendHex8(append(b, " flags="...), c.Flags())
 	return appendNum(append(b, " len="...), len(c))

@@ -26,6 +26,7 @@ func TestFormat(t *testing.T) {
 		{AppendAbort(nil, false, AppendRestartNewAddrs(nil, v4, v6)), "ABORT [Restart of an Association with New Addresses [10.0.0.1] [2001:db8::1]]"},
 		{AppendAbort(nil, true, AppendCause(nil, 999, "abc")), "ABORT T [Cause 999 info=3]"},
 		{AppendECNE(nil, 5), "ECNE tsn=5"},
+		{AppendPad(nil, 1400), "PAD len=1400"},
 		{AppendCWR(nil, 6), "CWR tsn=6"},
 		{unhex("4501 0006 0000 0000"), "CHUNK 69 flags=0x01 len=6"},
 		{unhex("c100 0004"), "ASCONF flags=0x00 len=4"},

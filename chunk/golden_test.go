@@ -252,6 +252,22 @@ var goldens = []golden{
 			return e == ErrNone && tsn == 0xfffefdfc
 		},
 	}, {
+		name: "PAD", // RFC 4820 section 3
+		hex:  "84 00 000c  00000000 00000000",
+		enc:  func(b []byte) []byte { return AppendPad(b, 12) },
+		dec: func(c Chunk) bool {
+			n, e := ParsePad(c)
+			return e == ErrNone && n <= 8 // what is cut off is less padding
+		},
+	}, {
+		name: "PAD, the smallest",
+		hex:  "84 00 0004",
+		enc:  func(b []byte) []byte { return AppendPad(b, 4) },
+		dec: func(c Chunk) bool {
+			n, e := ParsePad(c)
+			return e == ErrNone && n == 0
+		},
+	}, {
 		name: "SHUTDOWN COMPLETE",
 		hex:  "0e 00 0004",
 		enc:  func(b []byte) []byte { return AppendShutdownComplete(b, false) },
@@ -325,6 +341,7 @@ func TestWrongType(t *testing.T) {
 		TypeCookieEcho: func(c Chunk) Err { _, e := ParseCookieEcho(c); return e },
 		TypeECNE:       func(c Chunk) Err { _, e := ParseECNE(c); return e },
 		TypeCWR:        func(c Chunk) Err { _, e := ParseCWR(c); return e },
+		TypePad:        func(c Chunk) Err { _, e := ParsePad(c); return e },
 	}
 	for typ, dec := range decoders {
 		for _, g := range goldens {
@@ -403,6 +420,31 @@ func onBoundary(c Chunk, n int) bool {
 		}
 		if rest = after; n < len(c)-len(after) {
 			return false
+		}
+	}
+}
+
+// A PAD chunk has any size that a chunk can have, in steps of four, and never
+// another (RFC 4820 section 3).
+func TestPadSizes(t *testing.T) {
+	for n := -4; n <= 65544; n++ {
+		if n > 2000 && n < 65500 && n%1000 > 8 {
+			continue
+		}
+		b := AppendPad([]byte{1}, n)
+		if n < 4 || n > 65536 || n%4 != 0 {
+			if len(b) != 1 {
+				t.Fatalf("a PAD chunk of %d bytes: %d", n, len(b)-1)
+			}
+			continue
+		}
+		w := Walk(b[1:])
+		c, ok := w.Next()
+		if _, more := w.Next(); len(b) != 1+n || !ok || more || w.Err() != ErrNone {
+			t.Fatalf("%d bytes for a PAD chunk of %d", len(b)-1, n)
+		}
+		if got, e := ParsePad(c); e != ErrNone || got != min(n, 65535)-4 {
+			t.Fatalf("PAD of %d: %d bytes of padding, %v", n, got, e)
 		}
 	}
 }

@@ -138,7 +138,7 @@ func oracleReads(c Chunk) bool {
 	case TypeSack:
 		s, _ := ParseSack(c)
 		return s.NumGaps() == 0 // otherwise the lists are misread
-	case TypeECNE, TypeCWR:
+	case TypeECNE, TypeCWR, TypePad:
 		return false
 	}
 	return true

@@ -51,6 +51,8 @@ func (m *machine) occurs(ev *fsm.Event) bool {
 		return s.MaySendData() && m.onPath(ev)
 	case fsm.EvTimeoutSack:
 		return m.t != nil && m.data
+	case fsm.EvTimeoutProbe:
+		return m.t != nil && m.onPath(ev)
 	case fsm.EvTimeoutHeartbeat:
 		if m.t == nil || !m.onPath(ev) || !m.t.Paths[ev.Path].HBArmed {
 			return false

@@ -92,10 +92,10 @@ func (g *generator) time() mono.Duration {
 
 // path returns path i of n.
 func (g *generator) path(i, n int) PathPlan {
-	p := PathPlan{AtoZ: randomLink(g.Rand, g.s.MTU)}
+	p := PathPlan{AtoZ: randomLink(g.Rand, g.s.MTU, g.leastMTU())}
 	p.ZtoA = p.AtoZ
 	if g.chance(.4) {
-		p.ZtoA = randomLink(g.Rand, g.s.MTU)
+		p.ZtoA = randomLink(g.Rand, g.s.MTU, g.leastMTU())
 	}
 	switch {
 	case i == g.alive:
@@ -118,8 +118,9 @@ func (g *generator) path(i, n int) PathPlan {
 	if g.chance(.2) {
 		for range 1 + g.IntN(3) {
 			c := Shift{At: g.time(), Way: Way(g.IntN(3)), MTU: g.s.MTU}
-			if g.s.MTU > 600 && g.chance(.7) {
-				c.MTU = 600 + g.IntN(g.s.MTU-600)
+			if least := g.leastMTU(); g.s.MTU > least && g.chance(.7) {
+				c.MTU = least + g.IntN(g.s.MTU-least)
+				c.Silent = g.chance(.5)
 			}
 			p.Shifts = append(p.Shifts, c)
 		}
@@ -223,7 +224,16 @@ func (g *generator) patience(paths int) {
 	}
 }
 
-func randomLink(rng *rand.Rand, mtu int) impair.Config {
+// leastMTU is the smallest that a path may have: every IPv6 link takes 1280
+// bytes (RFC 8200 section 5).
+func (g *generator) leastMTU() int {
+	if g.s.V6 {
+		return 1280
+	}
+	return 600
+}
+
+func randomLink(rng *rand.Rand, mtu, least int) impair.Config {
 	c := impair.Config{Delay: mono.Duration(rng.IntN(80)) * ms / 2}
 	some := func(p, max float64) float64 {
 		if rng.Float64() >= p {
@@ -251,8 +261,9 @@ func randomLink(rng *rand.Rand, mtu int) impair.Config {
 		c.Rate = 1e5 << rng.IntN(10)
 		c.Queue = max(4*mtu, int(c.Rate/8/10)) // a tenth of a second
 	}
-	if rng.IntN(5) == 0 && mtu > 600 {
-		c.MTU = 600 + rng.IntN(mtu-600)
+	if rng.IntN(5) == 0 && mtu > least {
+		c.MTU = least + rng.IntN(mtu-least)
+		c.Silent = rng.IntN(2) == 0
 	}
 	return c
 }

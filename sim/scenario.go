@@ -239,12 +239,7 @@ func (s *Scenario) settled() (last mono.Duration) {
 func (s *Scenario) steady() bool {
 	for _, p := range s.paths() {
 		for _, c := range []impair.Config{p.AtoZ, p.ZtoA} {
-			if c.Loss > .1 || c.LossBurst > 1.5 || c.Corrupt > .05 || c.Silent && c.MTU > 0 {
-				return false
-			}
-		}
-		for _, c := range p.Shifts {
-			if c.Silent {
+			if c.Loss > .1 || c.LossBurst > 1.5 || c.Corrupt > .05 {
 				return false
 			}
 		}
@@ -290,10 +285,7 @@ func (s *Scenario) Survives() bool {
 	for _, p := range paths {
 		good := len(p.Dead) == 0
 		for _, c := range []impair.Config{p.AtoZ, p.ZtoA} {
-			good = good && c.Loss <= .02 && c.LossBurst <= 1 && c.Corrupt == 0 && !c.Silent
-		}
-		for _, c := range p.Shifts {
-			good = good && !c.Silent
+			good = good && c.Loss <= .02 && c.LossBurst <= 1 && c.Corrupt == 0
 		}
 		if good {
 			return true

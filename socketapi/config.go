@@ -86,6 +86,15 @@ type Config struct {
 	NoDelay bool
 	// PathMTU overrides what the host says about the size of IP packets.
 	PathMTU int
+	// NoPathMTUDiscovery switches the search for the path MTU by probes off
+	// (RFC 8899); then only the host and ICMP messages lower it, and nothing
+	// raises it again.
+	NoPathMTUDiscovery bool
+	// PathMTUProbeTimeout (1 s) is how long the answer to a probe may take, at
+	// least; the retransmission timeout if that is longer. PathMTURaise (10
+	// minutes) is how long a path MTU that was found holds before larger ones
+	// are tried again; negative means for ever.
+	PathMTUProbeTimeout, PathMTURaise time.Duration
 	// MaxSegment bounds the user data in a DATA chunk; the default is what
 	// the path MTU takes.
 	MaxSegment int
@@ -111,6 +120,8 @@ const (
 	maxBuffer      = 1 << 30
 	maxSackDelay   = 500 * time.Millisecond
 	maxCookieLife  = 24 * time.Hour
+
+	minProbeTimeout = time.Second // RFC 8899 section 5.1.1
 )
 
 // Validate reports all that is wrong with c, joined by errors.Join; nil if
@@ -131,6 +142,9 @@ func (c *Config) Validate() error {
 	notNegative("RTOMax", c.RTOMax)
 	notNegative("CookieLife", c.CookieLife)
 	notNegative("ShutdownGuard", c.ShutdownGuard)
+	if d := c.PathMTUProbeTimeout; d != 0 && d < minProbeTimeout {
+		bad("PathMTUProbeTimeout %v is less than %v", d, minProbeTimeout)
+	}
 	t := c.tcb()
 	if t.RTOMin > t.RTOMax {
 		bad("RTOMin %v exceeds RTOMax %v", t.RTOMin, t.RTOMax)
@@ -224,6 +238,9 @@ func (c *Config) tcb() *tcb.Config {
 	count(&t.RecvBuffer, c.RecvBuffer)
 	count(&t.PartialPoint, c.PartialDeliveryPoint)
 	count(&t.PathMTU, c.PathMTU)
+	t.PMTUDiscovery = !c.NoPathMTUDiscovery
+	duration(&t.ProbeTimeout, c.PathMTUProbeTimeout)
+	duration(&t.PMTURaise, c.PathMTURaise)
 	count(&t.MaxSegment, c.MaxSegment)
 	t.NoDelay = c.NoDelay
 	t.MaxAssociations = c.MaxAssociations

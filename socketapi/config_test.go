@@ -34,6 +34,7 @@ func TestConfig(t *testing.T) {
 		MaxBurst: 11, CookieLife: 12 * time.Second, ShutdownGuard: 13 * time.Second,
 		SendBuffer: 14000, RecvBuffer: 15000, PartialDeliveryPoint: 16, NoDelay: true,
 		PathMTU: 1700, MaxSegment: 18,
+		NoPathMTUDiscovery: true, PathMTUProbeTimeout: 19 * time.Second, PathMTURaise: 20 * time.Second,
 	}
 	if err := c.Validate(); err != nil {
 		t.Fatal(err)
@@ -47,14 +48,15 @@ func TestConfig(t *testing.T) {
 		MaxBurst: 11, ValidCookieLife: 12 * mono.Second, ShutdownGuard: 13 * mono.Second,
 		SendBuffer: 14000, RecvBuffer: 15000, PartialPoint: 16, NoDelay: true,
 		PathMTU: 1700, MaxSegment: 18,
+		ProbeTimeout: 19 * mono.Second, PMTURaise: 20 * mono.Second,
 		MaxMessage: d.MaxMessage, MinPathMTU: d.MinPathMTU, InitialBurst: d.InitialBurst,
 	}
 	if got := *c.tcb(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 
-	off := (&Config{HeartbeatInterval: -1, SackDelay: -1, MaxBurst: -1, MaxRetransmits: -1}).tcb()
-	if off.HBInterval != 0 || off.SackDelay != 0 || off.SackFreq != 1 || off.MaxBurst != 0 || off.AssocMaxRetrans != 0 {
+	off := (&Config{PathMTURaise: -1, HeartbeatInterval: -1, SackDelay: -1, MaxBurst: -1, MaxRetransmits: -1}).tcb()
+	if !off.PMTUDiscovery || off.PMTURaise != 0 || off.HBInterval != 0 || off.SackDelay != 0 || off.SackFreq != 1 || off.MaxBurst != 0 || off.AssocMaxRetrans != 0 {
 		t.Errorf("%+v", off)
 	}
 	// The limits alone drag the other values along.
@@ -87,6 +89,7 @@ func TestConfigValidate(t *testing.T) {
 		{"SendBuffer", func(c *Config) { c.SendBuffer = 100 }},
 		{"RecvBuffer", func(c *Config) { c.RecvBuffer = math.MaxInt32 }},
 		{"PathMTU", func(c *Config) { c.PathMTU = 500 }},
+		{"PathMTUProbeTimeout", func(c *Config) { c.PathMTUProbeTimeout = 999 * time.Millisecond }}, // RFC 8899 section 5.1.1
 		{"MaxSegment", func(c *Config) { c.MaxSegment = 1 }},
 		{"PartialDeliveryPoint", func(c *Config) { c.PartialDeliveryPoint = math.MaxInt32 }},
 		{"Backlog", func(c *Config) { c.Backlog = -1 }},
@@ -103,7 +106,7 @@ func TestConfigValidate(t *testing.T) {
 		}
 	}
 	err := all.Validate()
-	if n := strings.Count(err.Error(), "\n"); n != 12 {
+	if n := strings.Count(err.Error(), "\n"); n != 13 {
 		t.Errorf("%d problems:\n%v", n+1, err)
 	}
 }

@@ -53,6 +53,9 @@ type PathStatus struct {
 	Ssthresh        int
 	InFlight        int
 	PMTU            int    // largest IP packet
+	PMTUSearch      string // for another: disabled, base, searching, complete or error (RFC 8899 section 5.2)
+	Probes          uint64 // of the path MTU, sent
+	ProbesAcked     uint64
 	Packets         uint64 // sent, with DATA
 	Chunks          uint64 // DATA chunks sent, retransmissions included
 	Retransmissions uint64
@@ -79,6 +82,7 @@ func (c *Conn) Status() Status {
 			RTO: p.RTO.Std(), SRTT: p.SRTT.Std(), RTTVar: p.RTTVAR.Std(),
 			MinRTT: p.Stats.MinRTT.Std(), LastRTT: p.Stats.LastRTT.Std(),
 			Cwnd: p.Cwnd, Ssthresh: p.Ssthresh, InFlight: p.InFlight, PMTU: p.PMTU,
+			PMTUSearch: p.Search.String(), Probes: p.Stats.Probes, ProbesAcked: p.Stats.ProbesAcked,
 			Packets: p.Stats.Packets, Chunks: p.Stats.Chunks,
 			Retransmissions: p.Stats.Retransmissions, FastRetransmits: p.Stats.FastRetransmits,
 			Timeouts: p.Stats.T3Expiries,

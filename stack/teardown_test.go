@@ -720,6 +720,16 @@ func TestICMP(t *testing.T) { // R-12.4-01
 			}
 		}
 		icmp(p, transport.ICMPPacketTooBig, 1000, quote(p, p.tag, nil))
+		// No router sets the size (RFC 8899 section 4.6.2): a probe shows it.
+		if got := p.a.Status().Paths[0].PMTU; got > 1000 {
+			t.Fatalf("path MTU %d, want 1000 at most", got)
+		}
+		p.s.Step(p.clk.t)
+		probe, in := first(p.take(), chunk.TypeHeartbeat)
+		if probe == nil || says(t, in.data) != "HEARTBEAT+PAD" || len(in.data) != 980 {
+			t.Fatal("no probe of 1000 bytes")
+		}
+		p.send(chunk.AppendHeartbeatAck(nil, probe))
 		if got := p.a.Status().Paths[0].PMTU; got != 1000 {
 			t.Fatalf("path MTU %d, want 1000", got)
 		}

@@ -165,7 +165,7 @@ func (sh *shard) tooBig(failed []tooBig) {
 		}
 		sh.mu.Lock()
 		sh.current = f.a
-		sh.x.TooBig(&f.a.a, f.dst, mtu, now)
+		sh.x.LinkMTU(&f.a.a, f.dst, mtu, now)
 		sh.settle(f.a)
 		t := sh.unlock()
 		t.tell(sh)

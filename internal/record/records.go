@@ -163,7 +163,7 @@ func (e *encoder) call(c *sideeffects.Call) {
 		if c.Endpoint != nil {
 			cfg, local = e.defineSettings(&c.Endpoint.Cfg)
 		}
-	case sideeffects.OpSetPrimary, sideeffects.OpTooBig:
+	case sideeffects.OpSetPrimary, sideeffects.OpTooBig, sideeffects.OpLinkMTU:
 		addr = e.addr(c.Addr)
 	case sideeffects.OpAddPeer, sideeffects.OpSetSource:
 		addr, src = e.addr(c.Addr), e.addr(c.Src)
@@ -239,7 +239,7 @@ func (e *encoder) call(c *sideeffects.Call) {
 		e.uint(addr)
 	case sideeffects.OpConsumed, sideeffects.OpDetach, sideeffects.OpReclaim, sideeffects.OpReporting:
 		e.uint(uint64(c.N))
-	case sideeffects.OpTooBig:
+	case sideeffects.OpTooBig, sideeffects.OpLinkMTU:
 		e.uint(addr)
 		e.uint(uint64(c.N))
 	}
@@ -550,7 +550,7 @@ func (d *decoder) call() (c sideeffects.Call, id uint32, hasAssoc bool) {
 		c.Addr = d.addr()
 	case sideeffects.OpConsumed, sideeffects.OpDetach, sideeffects.OpReclaim, sideeffects.OpReporting:
 		c.N = d.uint(1 << 31)
-	case sideeffects.OpTooBig:
+	case sideeffects.OpTooBig, sideeffects.OpLinkMTU:
 		c.Addr, c.N = d.addr(), d.uint(1<<32)
 	}
 	return c, id, hasAssoc

@@ -40,6 +40,8 @@ var verbs = [...]string{
 	fsm.CmdBackoff:       "back off",
 	fsm.CmdHeartbeat:     "send HEARTBEAT",
 	fsm.CmdHBAcked:       "heartbeat acked",
+	fsm.CmdProbe:         "probe path MTU",
+	fsm.CmdProbeAcked:    "probe acked",
 	fsm.CmdStrike:        "strike",
 	fsm.CmdClearErrors:   "clear errors",
 	fsm.CmdPathState:     "path state",
@@ -116,7 +118,10 @@ func command(c *fsm.Command) string {
 	case fsm.CmdRTTSample:
 		path()
 		add("%v", c.Dur)
-	case fsm.CmdMarkRtx, fsm.CmdBackoff, fsm.CmdHeartbeat, fsm.CmdHBAcked, fsm.CmdCtlPath, fsm.CmdPrimary, fsm.CmdRescue:
+	case fsm.CmdProbeAcked:
+		path()
+		add("%d bytes", c.A)
+	case fsm.CmdProbe, fsm.CmdMarkRtx, fsm.CmdBackoff, fsm.CmdHeartbeat, fsm.CmdHBAcked, fsm.CmdCtlPath, fsm.CmdPrimary, fsm.CmdRescue:
 		path()
 	case fsm.CmdStrike:
 		path()

@@ -95,7 +95,8 @@ func facts(s tcb.State, ev *fsm.Event) []string {
 		}
 	case fsm.EvHeartbeatAck:
 		flag(!ev.HB.Valid, "not ours")
-		flag(ev.HB.Valid, "RTT "+ev.HB.RTT.String())
+		flag(ev.HB.Probe != 0, "to a probe")
+		flag(ev.HB.Valid && ev.HB.RTT >= 0, "RTT "+ev.HB.RTT.String())
 	case fsm.EvAbort, fsm.EvError, fsm.EvViolation, fsm.EvPrimAbort:
 		flag(ev.Code != 0, chunk.CauseCode(ev.Code).String())
 	case fsm.EvShutdown, fsm.EvNoUserData:

@@ -169,7 +169,7 @@ func (s *Step) get(b []byte) int {
 	}
 	if on(flagHB) {
 		ev.HB = fsm.HeartbeatFacts{
-			Valid: b[0] != 0, Path: tcb.PathID(b[1]), Nonce: le.Uint64(b[4:]), RTT: mono.Duration(le.Uint64(b[12:])),
+			Valid: b[0] != 0, Path: tcb.PathID(b[1]), Probe: le.Uint16(b[2:]), Nonce: le.Uint64(b[4:]), RTT: mono.Duration(le.Uint64(b[12:])),
 		}
 		b = b[hbSize:]
 	}

@@ -121,6 +121,7 @@ func putStep(b []byte, flags uint32, ev *fsm.Event, d fsm.Disposition, out *fsm.
 		b = b[cookieSize:]
 	case flags&flagHB != 0:
 		b[0], b[1] = byte(b1(ev.HB.Valid)), byte(ev.HB.Path)
+		le.PutUint16(b[2:], ev.HB.Probe)
 		le.PutUint64(b[4:], ev.HB.Nonce)
 		le.PutUint64(b[12:], uint64(ev.HB.RTT))
 		b = b[hbSize:]

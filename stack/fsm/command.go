@@ -49,6 +49,10 @@ const (
 	CmdHeartbeat // HEARTBEAT to Path with nonce A<<32|B; NoPath: the packet's source, if that is a path
 	CmdHBAcked   // Path, its HEARTBEAT came back
 
+	// Path MTU.
+	CmdProbe      // the search on Path goes on, perhaps with a probe; fresh nonce A<<32|B
+	CmdProbeAcked // a probe of A bytes came back from Path
+
 	// Errors and paths.
 	CmdStrike      // Path's error counter, and with A 1 the association's
 	CmdClearErrors // counters of the paths in C, and with A 1 the association's

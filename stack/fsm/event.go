@@ -37,6 +37,7 @@ const (
 	EvTimeoutT3
 	EvTimeoutHeartbeat
 	EvTimeoutSack
+	EvTimeoutProbe // of the search for the path MTU
 
 	EvPrimAssociate
 	EvPrimSend
@@ -114,8 +115,9 @@ type CookieFacts struct {
 type HeartbeatFacts struct {
 	Valid bool // it has our format and names a path
 	Path  tcb.PathID
+	Probe uint16 // size of the path MTU probe that it answers, 0 for a HEARTBEAT alone
 	Nonce uint64
-	RTT   mono.Duration
+	RTT   mono.Duration // negative if it says nothing
 }
 
 // Facts is what a state function may know about the pipes.

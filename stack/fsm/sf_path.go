@@ -16,6 +16,9 @@ func sfHeartbeat(_ tcb.View, ev *Event, out *Commands) Disposition {
 // HEARTBEAT to that path counts.
 func sfHeartbeatAck(v tcb.View, ev *Event, out *Commands) Disposition {
 	hb := &ev.HB
+	if hb.Valid && hb.Probe != 0 {
+		return probeAcked(v, ev, out)
+	}
 	pc := v.Path(hb.Path)
 	if !hb.Valid || int(hb.Path) >= v.NumPaths() || !pc.HBOut || hb.Nonce != pc.Nonce || hb.RTT < 0 {
 		out.count(StatDiscards)
@@ -69,6 +72,34 @@ func sfHeartbeatTimer(v tcb.View, ev *Event, out *Commands) Disposition {
 func sendHeartbeat(ev *Event, p tcb.PathID, out *Commands) {
 	n := ev.Env.Nonce
 	out.add(Command{Verb: CmdHeartbeat, Path: p, A: uint32(n >> 32), B: uint32(n)})
+}
+
+// sfProbeTimer: RFC 8899 section 6.2.1, the search for the path MTU goes on, on
+// paths that may carry data. What a lost probe means is the pipe's business: it
+// is no failure of the path.
+func sfProbeTimer(v tcb.View, ev *Event, out *Commands) Disposition {
+	if v.Path(ev.Path).State != tcb.PathActive {
+		return Discard
+	}
+	n := ev.Env.Nonce
+	out.add(Command{Verb: CmdProbe, Path: ev.Path, A: uint32(n >> 32), B: uint32(n)})
+	return Consume
+}
+
+// probeAcked: RFC 8899 section 6.2.1.2, for the counters an answered probe is an
+// answered HEARTBEAT.
+func probeAcked(v tcb.View, ev *Event, out *Commands) Disposition {
+	hb := &ev.HB
+	if int(hb.Path) >= v.NumPaths() {
+		out.count(StatDiscards)
+		return Discard
+	}
+	out.add(Command{Verb: CmdProbeAcked, Path: hb.Path, A: uint32(hb.Probe)})
+	if hb.RTT >= 0 {
+		out.add(Command{Verb: CmdRTTSample, Path: hb.Path, Dur: hb.RTT})
+	}
+	out.add(Command{Verb: CmdClearErrors, A: 1, C: uint32(tcb.PathSet(0).With(hb.Path))})
+	return Consume
 }
 
 // sfSetPrimary: RFC 9260 section 11.1.4. Nothing may be sent to an unconfirmed

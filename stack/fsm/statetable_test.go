@@ -81,7 +81,7 @@ that are exempt from the row's tag rule.
 		b.WriteString("\n")
 	}
 	group("Chunks", fsm.EvData, fsm.EvBadChunk, true)
-	group("Timeouts", fsm.EvTimeoutT1Init, fsm.EvTimeoutSack, false)
+	group("Timeouts", fsm.EvTimeoutT1Init, fsm.EvTimeoutProbe, false)
 	group("Primitives", fsm.EvPrimAssociate, fsm.EvPrimSetSource, false)
 	group("Other events", fsm.EvNoPendingTSN, fsm.EvInternalError, false)
 	return strings.TrimRight(b.String(), "\n") + "\n"

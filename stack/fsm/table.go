@@ -65,6 +65,8 @@ func init() {
 			never, never, never, hbTimer, hbTimer, never, hbTimer, never)},
 		EvTimeoutSack: {name: "timeout delayed SACK", cells: cells(
 			never, never, never, sackTimer, sackTimer, sackTimer, sackTimer, ignore)},
+		EvTimeoutProbe: {name: "timeout path MTU", cells: cells(
+			never, ignore, ignore, probeTimer, probeTimer, ignore, probeTimer, ignore)},
 
 		EvPrimAssociate: {name: "ASSOCIATE", cells: cells(
 			associate, wrongState, wrongState, wrongState, wrongState, wrongState, wrongState, wrongState)},
@@ -154,10 +156,11 @@ var (
 	noUserData    = cell{fn: sfNoUserData, name: "sfNoUserData"}
 	badStream     = cell{fn: sfBadStream, name: "sfBadStream"}
 
-	heartbeat = cell{fn: sfHeartbeat, name: "sfHeartbeat"}
-	hbAck     = cell{fn: sfHeartbeatAck, name: "sfHeartbeatAck"}
-	hbTimer   = cell{fn: sfHeartbeatTimer, name: "sfHeartbeatTimer", entropy: true}
-	hbRequest = cell{fn: sfHeartbeatRequest, name: "sfHeartbeatRequest", entropy: true}
+	heartbeat  = cell{fn: sfHeartbeat, name: "sfHeartbeat"}
+	hbAck      = cell{fn: sfHeartbeatAck, name: "sfHeartbeatAck"}
+	hbTimer    = cell{fn: sfHeartbeatTimer, name: "sfHeartbeatTimer", entropy: true}
+	probeTimer = cell{fn: sfProbeTimer, name: "sfProbeTimer", entropy: true}
+	hbRequest  = cell{fn: sfHeartbeatRequest, name: "sfHeartbeatRequest", entropy: true}
 
 	setPrimary = cell{fn: sfSetPrimary, name: "sfSetPrimary"}
 	setSource  = cell{fn: sfSetSource, name: "sfSetSource", entropy: true}

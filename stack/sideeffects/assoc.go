@@ -214,14 +214,27 @@ type DataPlane interface {
 	DropPath(p tcb.PathID) // those behind it move up; StartSend follows
 	UsePaths(active, retran tcb.PathID)
 	PathDown(p tcb.PathID, now mono.Time)
+	PathUp(p tcb.PathID, now mono.Time)
 	MovePath(p tcb.PathID, to Addressing, mtu, overhead int, now mono.Time) // other source or link
 	ResetPaths()                                                            // congestion and RTO back to the start
 	PathMTU(p tcb.PathID) int                                               // largest SCTP packet
-	SetPathMTU(p tcb.PathID, mtu int, now mono.Time)
+	TooBig(p tcb.PathID, mtu int, now mono.Time)                            // a router takes IP packets of mtu bytes
+	LinkMTU(p tcb.PathID, mtu int, now mono.Time)                           // the host's interface does
 	RTO(p tcb.PathID) mono.Duration
 	SampleRTT(p tcb.PathID, d mono.Duration, now mono.Time)
 	Backoff(p tcb.PathID)
 	LastSent(p tcb.PathID) mono.Time
+
+	// For the search of the path MTU. Probe returns the size and nonce of a
+	// packet to send now, size 0 if there is none; raising says that a new
+	// search begins. Probed follows it and tells whether the packet went out.
+	// AnswersProbe knows what was sent: at is when, if it was the last one.
+	Raising(p tcb.PathID) bool
+	Probe(p tcb.PathID, fresh uint64, now mono.Time) (size int, nonce uint64)
+	Probed(p tcb.PathID, nonce uint64, sent bool, now mono.Time)
+	AnswersProbe(p tcb.PathID, nonce uint64, size int, at mono.Time) (known, last bool)
+	ProbeAcked(p tcb.PathID, size int, now mono.Time)
+	Alive(p tcb.PathID, now mono.Time) // a HEARTBEAT came back
 
 	// StartSend and StartRecv set the two directions up; called again they
 	// start over, keeping what the user queued and what is ready to be read.
@@ -240,8 +253,8 @@ type DataPlane interface {
 	CumTSN() chunk.TSN
 	Window() uint32
 
-	// Deadline is the earliest of T3-rtx and delayed SACK; Due says which of
-	// them is due, one at a time.
+	// Deadline is the earliest of T3-rtx, delayed SACK and the probe timers;
+	// Due says which of them is due, one at a time.
 	Deadline() mono.Time
 	Due(now mono.Time) (ev fsm.EventID, p tcb.PathID, ok bool)
 

@@ -209,17 +209,18 @@ func (x *Executor) unlisted() (s tcb.PathSet) {
 	return s
 }
 
-// Heartbeat Info: a mark, the path, the time of sending, the nonce, and the
-// destination (RFC 9260 section 3.3.5).
+// Heartbeat Info: a mark, the size of a path MTU probe (0 if it is none) and the
+// path, the time of sending, the nonce, and the destination (RFC 9260 section
+// 3.3.5, RFC 8899 section 6.2.1.2).
 const (
 	hbMark = 0x676f5348
 	hbLen  = 4 + 4 + 8 + 8 + 16
 )
 
-func appendHeartbeatInfo(b []byte, p tcb.PathID, now mono.Time, nonce uint64, dst [16]byte) []byte {
+func appendHeartbeatInfo(b []byte, p tcb.PathID, size int, now mono.Time, nonce uint64, dst [16]byte) []byte {
 	be := binary.BigEndian
 	b = be.AppendUint32(b, hbMark)
-	b = be.AppendUint32(b, uint32(p))
+	b = be.AppendUint32(b, uint32(size)<<16|uint32(p))
 	b = be.AppendUint64(b, uint64(now))
 	b = be.AppendUint64(b, nonce)
 	return append(b, dst[:]...)
@@ -238,13 +239,23 @@ func (x *Executor) decodeHeartbeat(c chunk.Chunk) {
 	}
 	// Whatever comes back is the peer's word, unless it is what the last
 	// HEARTBEAT to that path said, to the byte: the machine compares the nonce.
-	p := tcb.PathID(min(be.Uint32(b[4:]), uint32(tcb.NoPath)))
-	if int(p) >= len(x.a.dests) {
+	p := tcb.PathID(min(be.Uint16(b[6:]), uint16(tcb.NoPath)))
+	if int(p) >= len(x.a.dests) || [16]byte(b[24:]) != x.a.dests[p].to.Dst.As16() {
 		return
 	}
-	sent := x.a.hbSent[p]
-	if mono.Time(be.Uint64(b[8:])) != sent || [16]byte(b[24:]) != x.a.dests[p].to.Dst.As16() {
+	size, at, nonce := be.Uint16(b[4:]), mono.Time(be.Uint64(b[8:])), be.Uint64(b[16:])
+	if size != 0 {
+		// The answer to a probe may come late; then its time counts for nothing.
+		known, last := x.a.data.AnswersProbe(p, nonce, int(size), at)
+		rtt := mono.Duration(-1)
+		if last {
+			rtt = x.now.Sub(at)
+		}
+		x.ev.HB = fsm.HeartbeatFacts{Valid: known, Path: p, Probe: size, RTT: rtt, Nonce: nonce}
 		return
 	}
-	x.ev.HB = fsm.HeartbeatFacts{Valid: true, Path: p, RTT: x.now.Sub(sent), Nonce: be.Uint64(b[16:])}
+	if at != x.a.hbSent[p] {
+		return
+	}
+	x.ev.HB = fsm.HeartbeatFacts{Valid: true, Path: p, RTT: x.now.Sub(at), Nonce: nonce}
 }

@@ -41,8 +41,11 @@ func (x *Executor) clearErrors(c *fsm.Command) {
 func (x *Executor) pathState(p tcb.PathID, s tcb.PathState) {
 	x.a.tcb.Paths[p].State = s
 	x.a.syncPaths()
-	if s == tcb.PathInactive {
+	switch s {
+	case tcb.PathInactive:
 		x.a.data.PathDown(p, x.now)
+	case tcb.PathActive:
+		x.a.data.PathUp(p, x.now)
 	}
 }
 

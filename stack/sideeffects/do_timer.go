@@ -42,6 +42,9 @@ func (x *Executor) startHeartbeats() {
 		} else {
 			x.startHeartbeat(tcb.PathID(p))
 		}
+		if a.tcb.Paths[p].State == tcb.PathActive {
+			a.data.PathUp(tcb.PathID(p), x.now)
+		}
 	}
 }
 

@@ -302,11 +302,27 @@ func (x *Executor) Unreachable(a *Association, now mono.Time) {
 	x.finish()
 }
 
-// TooBig processes what ICMP or the host said about packets to dst: they may
-// be mtu bytes of IP packet (RFC 9260 section 7.3).
+// TooBig processes what a validated ICMP message said about packets to dst: a
+// router takes IP packets of mtu bytes (RFC 9260 section 7.3).
 func (x *Executor) TooBig(a *Association, dst netip.Addr, mtu int, now mono.Time) {
 	if x.Log != nil {
 		x.log(Call{Op: OpTooBig, Assoc: a, Addr: dst, N: mtu, Now: now})
+	}
+	p := a.pathOf(dst)
+	if p == tcb.NoPath || a.tcb.State == tcb.Closed {
+		return
+	}
+	x.begin(a, nil, now)
+	defer x.contain()
+	a.data.TooBig(p, mtu, now)
+	x.finish()
+}
+
+// LinkMTU processes what the host said about packets to dst: its own interface
+// takes IP packets of mtu bytes.
+func (x *Executor) LinkMTU(a *Association, dst netip.Addr, mtu int, now mono.Time) {
+	if x.Log != nil {
+		x.log(Call{Op: OpLinkMTU, Assoc: a, Addr: dst, N: mtu, Now: now})
 	}
 	p := a.pathOf(dst)
 	if p == tcb.NoPath || a.tcb.State == tcb.Closed || mtu < a.tcb.Cfg.MinPathMTU {
@@ -314,7 +330,7 @@ func (x *Executor) TooBig(a *Association, dst netip.Addr, mtu int, now mono.Time
 	}
 	x.begin(a, nil, now)
 	defer x.contain()
-	a.data.SetPathMTU(p, mtu, now)
+	a.data.LinkMTU(p, mtu, now)
 	x.finish()
 }
 

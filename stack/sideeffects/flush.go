@@ -270,7 +270,7 @@ func (x *Executor) appendControl(b []byte, c *fsm.Command, p tcb.PathID) []byte 
 		return chunk.End(x.appendCause(b, c), mark)
 	case fsm.CmdHeartbeat:
 		var info [hbLen]byte
-		return chunk.AppendHeartbeat(b, appendHeartbeatInfo(info[:0], p, x.now, uint64(c.A)<<32|uint64(c.B), a.dests[p].to.Dst.As16()))
+		return chunk.AppendHeartbeat(b, appendHeartbeatInfo(info[:0], p, 0, x.now, uint64(c.A)<<32|uint64(c.B), a.dests[p].to.Dst.As16()))
 	}
 	switch c.Kind {
 	case chunk.TypeInit:

@@ -83,6 +83,11 @@ func (x *Executor) interpret() {
 
 		case fsm.CmdHBAcked:
 			x.a.tcb.Paths[c.Path].HBOut = false
+			x.a.data.Alive(c.Path, x.now)
+		case fsm.CmdProbe:
+			x.probe(c)
+		case fsm.CmdProbeAcked:
+			x.a.data.ProbeAcked(c.Path, int(c.A), x.now)
 		case fsm.CmdStrike:
 			x.strike(c)
 		case fsm.CmdClearErrors:

@@ -34,6 +34,7 @@ const (
 	OpResume                //
 	OpUnreachable           //
 	OpTooBig                // Addr, N
+	OpLinkMTU               // Addr, N
 	OpReclaim               // N
 	OpReporting             // N: 1 for on
 	OpSetSource             // Addr, Src
@@ -43,7 +44,7 @@ const (
 
 var opNames = [NumOps]string{
 	"prepare", "add peer", "packet", "timeout", "associate", "send", "shutdown", "abort", "heartbeat",
-	"set primary", "consumed", "detach", "resume", "unreachable", "too big",
+	"set primary", "consumed", "detach", "resume", "unreachable", "too big", "link MTU",
 	"reclaim", "reporting", "set source", "reroute",
 }
 
@@ -135,6 +136,8 @@ func (x *Executor) Do(c *Call) {
 		x.Unreachable(a, c.Now)
 	case OpTooBig:
 		x.TooBig(a, c.Addr, c.N, c.Now)
+	case OpLinkMTU:
+		x.LinkMTU(a, c.Addr, c.N, c.Now)
 	case OpReclaim:
 		x.Reclaim(a, c.N)
 	case OpSetSource:

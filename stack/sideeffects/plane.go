@@ -29,6 +29,7 @@ type Plane struct {
 	closed    bool
 	immediate bool // the packet in hand asks for a SACK at once
 	reporting bool // messages that fail come back in notifications
+	probing   bool // the search for path MTUs has begun
 }
 
 func newPlane(set Settings, pools *Pools, cache *ulpqueue.Cache, budget *seg.Budget) *Plane {
@@ -65,6 +66,7 @@ func (pl *Plane) UsePaths(active, retran tcb.PathID) {
 
 // PathDown implements DataPlane.
 func (pl *Plane) PathDown(p tcb.PathID, now mono.Time) {
+	pl.Paths.P[p].Down()
 	if pl.sending {
 		pl.Out.PathDown(p)
 	}
@@ -73,34 +75,22 @@ func (pl *Plane) PathDown(p tcb.PathID, now mono.Time) {
 // MovePath implements DataPlane.
 func (pl *Plane) MovePath(p tcb.PathID, to Addressing, mtu, overhead int, now mono.Time) {
 	q := &pl.Paths.P[p]
-	q.Src, q.Overhead = to.Src, overhead
-	q.Moved()
-	pl.SetPathMTU(p, mtu, now)
+	q.Src = to.Src
+	if q.Moved(mtu, overhead, now) {
+		pl.reduced(p, q.PMTU, now)
+	}
 }
 
 // ResetPaths implements DataPlane.
 func (pl *Plane) ResetPaths() {
 	for i := range pl.Paths.P {
-		p := &pl.Paths.P[i]
-		mtu := p.PMTU + p.Overhead
-		p.T3 = 0
-		p.Init(pl.cfg, mtu)
+		pl.Paths.P[i].T3 = 0
+		pl.Paths.P[i].Restart()
 	}
 }
 
 // PathMTU implements DataPlane.
 func (pl *Plane) PathMTU(p tcb.PathID) int { return pl.Paths.P[p].PMTU }
-
-// SetPathMTU implements DataPlane.
-func (pl *Plane) SetPathMTU(p tcb.PathID, mtu int, now mono.Time) {
-	q := &pl.Paths.P[p]
-	if mtu-q.Overhead >= q.PMTU {
-		return // nobody's word makes a path MTU larger
-	}
-	if q.SetPMTU(mtu) && pl.sending {
-		pl.Out.PMTUReduced(p, now)
-	}
-}
 
 // RTO implements DataPlane.
 func (pl *Plane) RTO(p tcb.PathID) mono.Duration {
@@ -237,7 +227,15 @@ func (pl *Plane) Sack(c chunk.Chunk, now mono.Time) pipes.Outcome {
 	if e != chunk.ErrNone {
 		return pipes.Outcome{}
 	}
-	return pl.Out.Sack(s, now)
+	o := pl.Out.Sack(s, now)
+	if pl.probing {
+		for i := range pl.Paths.P {
+			if o.Paths.Has(tcb.PathID(i)) {
+				pl.Paths.P[i].Alive(now)
+			}
+		}
+	}
+	return o
 }
 
 // CumAck implements DataPlane.
@@ -246,8 +244,13 @@ func (pl *Plane) CumAck(tsn chunk.TSN, now mono.Time) pipes.Outcome { return pl.
 // MarkRtx implements DataPlane. The outqueue stops the timer itself; Due did
 // so before, lest it fire for ever.
 func (pl *Plane) MarkRtx(p tcb.PathID, now mono.Time) {
-	pl.Paths.P[p].T3 = now
+	q := &pl.Paths.P[p]
+	q.T3 = now
+	n := q.Stats.T3Expiries
 	pl.Out.T3Expired(p, now)
+	if q.Stats.T3Expiries != n && q.TimedOut(now) { // not for a shut window
+		pl.reduced(p, q.PMTU, now)
+	}
 }
 
 // ForceSack implements DataPlane.
@@ -277,7 +280,7 @@ func (pl *Plane) Deadline() mono.Time {
 		min = pl.In.Deadline()
 	}
 	for i := range pl.Paths.P {
-		min = earlier(min, pl.Paths.P[i].T3)
+		min = earlier(min, earlier(pl.Paths.P[i].T3, pl.Paths.P[i].ProbeDue()))
 	}
 	return min
 }
@@ -294,6 +297,12 @@ func (pl *Plane) Due(now mono.Time) (fsm.EventID, tcb.PathID, bool) {
 		if t := pl.In.Deadline(); t != 0 && t <= now {
 			pl.In.TimerFired()
 			return fsm.EvTimeoutSack, tcb.NoPath, true
+		}
+	}
+	for i := range pl.Paths.P {
+		if t := pl.Paths.P[i].ProbeDue(); t != 0 && t <= now {
+			pl.Paths.P[i].StopProbeTimer()
+			return fsm.EvTimeoutProbe, tcb.PathID(i), true
 		}
 	}
 	return 0, tcb.NoPath, false
@@ -345,6 +354,7 @@ func (pl *Plane) Close(cause chunk.CauseCode) {
 	pl.Up.Abort()
 	for i := range pl.Paths.P {
 		pl.Paths.P[i].T3 = 0
+		pl.Paths.P[i].StopProbeTimer()
 	}
 }
 

@@ -42,7 +42,7 @@ func (x *Executor) Reroute(a *Association, way WayFunc, now mono.Time) {
 		cut := !w.OK || w.Cut
 		if cut == a.tcb.Paths[p].Cut && (!w.OK || w.Src == d.to.Src && w.Link == d.to.Link) {
 			if w.OK && w.MTU >= a.tcb.Cfg.MinPathMTU {
-				a.data.SetPathMTU(tcb.PathID(p), w.MTU, now)
+				a.data.LinkMTU(tcb.PathID(p), w.MTU, now)
 			}
 			continue
 		}

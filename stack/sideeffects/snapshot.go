@@ -38,6 +38,9 @@ func (a *Association) AppendArmed(to []Armed) []Armed {
 		if t := pl.Paths.P[i].T3; t != 0 {
 			to = append(to, Armed{t, fsm.EvTimeoutT3, tcb.PathID(i)})
 		}
+		if t := pl.Paths.P[i].ProbeDue(); t != 0 {
+			to = append(to, Armed{t, fsm.EvTimeoutProbe, tcb.PathID(i)})
+		}
 	}
 	if pl.receiving && pl.In.Deadline() != 0 {
 		to = append(to, Armed{pl.In.Deadline(), fsm.EvTimeoutSack, tcb.NoPath})

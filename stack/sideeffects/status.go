@@ -37,7 +37,8 @@ type PathStatus struct {
 	Cwnd      int
 	Ssthresh  int
 	InFlight  int
-	PMTU      int // largest IP packet
+	PMTU      int              // largest IP packet
+	Search    path.SearchState // for the path MTU
 	Stats     path.Stats
 }
 
@@ -60,6 +61,7 @@ func (a *Association) Status() Status {
 			q := &pl.Paths.P[i]
 			p.RTO, p.SRTT, p.RTTVAR = q.RTO, q.SRTT, q.RTTVAR
 			p.Cwnd, p.Ssthresh, p.InFlight, p.PMTU, p.Stats = q.Cwnd, q.Ssthresh, q.Flight, q.PMTU+q.Overhead, q.Stats
+			p.Search = q.Search.State
 			s.Held = pl.Up.Held()
 		}
 		s.Paths = append(s.Paths, p)

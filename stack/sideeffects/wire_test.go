@@ -263,7 +263,7 @@ func TestHeartbeatInfo(t *testing.T) { // R-8.3-09 R-5.4-02
 	}
 	info, _ := chunk.ParseHeartbeat(c)
 	nonce := a.TCB().Path(1).Nonce
-	want := appendHeartbeatInfo(nil, 1, w.now, nonce, peerB.As16())
+	want := appendHeartbeatInfo(nil, 1, 0, w.now, nonce, peerB.As16())
 	if !bytes.Equal(info.Body(), want) || len(want) != hbLen || nonce == 0 {
 		t.Fatalf("%x, want %x", info.Body(), want)
 	}

@@ -36,11 +36,14 @@ type Config struct {
 	RecvBuffer    int // bytes held for the application, overhead included
 	PartialPoint  int // bytes of one message at which partial delivery starts; 0: only when the window is full
 	NoDelay       bool
-	MaxMessage    int // largest message that may be sent; 0 means SendBuffer
-	MaxSegment    int // largest user data of a DATA chunk; 0 means what the path MTU takes
-	PathMTU       int // IP packet size that overrides what the link says; 0 means the link's
-	MinPathMTU    int // below this a reported path MTU is not believed
-	InitialBurst  int // initial cwnd in packets; 0 means RFC 9260 section 7.2.1
+	MaxMessage    int           // largest message that may be sent; 0 means SendBuffer
+	MaxSegment    int           // largest user data of a DATA chunk; 0 means what the path MTU takes
+	PathMTU       int           // IP packet size that overrides what the link says; 0 means the link's
+	MinPathMTU    int           // below this a reported path MTU is not believed
+	PMTUDiscovery bool          // probes for the path MTU (RFC 8899); without, only ICMP and the host change it
+	ProbeTimeout  mono.Duration // PROBE_TIMER, at least; RTO if that is longer
+	PMTURaise     mono.Duration // PMTU_RAISE_TIMER; 0 means never
+	InitialBurst  int           // initial cwnd in packets; 0 means RFC 9260 section 7.2.1
 	ShutdownGuard mono.Duration
 
 	// MaxAssociations is how many associations of an endpoint peers may have
@@ -68,6 +71,9 @@ var defaultConfig = Config{
 	SendBuffer:         1 << 20,
 	RecvBuffer:         1 << 20,
 	MinPathMTU:         576,
+	PMTUDiscovery:      true,
+	ProbeTimeout:       1 * mono.Second,
+	PMTURaise:          600 * mono.Second,
 	ShutdownGuard:      5 * 60 * mono.Second,
 }
 

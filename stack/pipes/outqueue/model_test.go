@@ -337,7 +337,7 @@ func (m *model) fill(p, room int, now mono.Time) (out []*mChunk, immediate bool)
 		}
 	}
 	if len(out) > 0 {
-		pp.Sent(now)
+		pp.Sent(0, now)
 		switch {
 		case !m.marked() && len(m.queue) == 0:
 			immediate = m.draining
@@ -724,10 +724,10 @@ func (d *duel) step() {
 		i := c.n(len(d.paths.P))
 		mtu := []int{1500, 1300, 600, 9000}[c.n(4)]
 		d.logf("PMTU of path %d is %d", i, mtu)
-		d.path(i).SetPMTU(mtu)
-		d.m.paths[i].SetPMTU(mtu)
+		d.path(i).PMTU = mtu - d.path(i).Overhead
+		d.m.paths[i].PMTU = d.path(i).PMTU
 		if c.n(2) == 0 {
-			d.q.PMTUReduced(tcb.PathID(i), d.now)
+			d.q.PMTUReduced(tcb.PathID(i), d.path(i).PMTU, d.now)
 			d.m.markAll(i, mSame, d.m.paths[i].PMTU-12+1)
 			for j := range d.m.paths {
 				d.m.settle(j, false, d.now)

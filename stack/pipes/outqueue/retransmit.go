@@ -1,6 +1,7 @@
 package outqueue
 
 import (
+	"github.com/gosctp/gosctp/chunk"
 	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -64,13 +65,13 @@ func (q *Queue) MarkAll(id tcb.PathID) {
 	q.path(id).T3 = 0
 }
 
-// PMTUReduced marks what is in flight on path id and larger than its PMTU, now
-// that such packets are known to be lost: they go again as they are, with IP
-// fragmentation (R-6.9-08).
-func (q *Queue) PMTUReduced(id tcb.PathID, now mono.Time) {
+// PMTUReduced marks the DATA chunks in flight on path id that need packets of
+// more than size bytes, now that such packets are known to be lost: they go
+// again as they are, with IP fragmentation (R-6.9-08).
+func (q *Queue) PMTUReduced(id tcb.PathID, size int, now mono.Time) {
 	q.syncPaths()
 	if q.valid(id) {
-		q.markAll(id, rtxSame, q.path(id).PMDCS()+1)
+		q.markAll(id, rtxSame, size-chunk.HeaderLen+1)
 		q.settle(now)
 	}
 }

@@ -894,10 +894,10 @@ func TestPMTUDrop(t *testing.T) {
 	r.push(100)
 	r.path(0).Cwnd = 6000
 	r.flushN(4)
-	if !r.path(0).SetPMTU(1300) {
+	if !r.path(0).LinkMTU(1300, r.now) {
 		t.Fatal("PMTU did not change")
 	}
-	r.q.PMTUReduced(0, r.now)
+	r.q.PMTUReduced(0, r.path(0).PMTU, r.now)
 	r.check()
 	if r.q.nRtx != 3 || r.path(0).Cwnd != 6000 {
 		t.Errorf("%d marked, cwnd %d", r.q.nRtx, r.path(0).Cwnd)

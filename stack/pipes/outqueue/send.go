@@ -134,7 +134,11 @@ func (q *Queue) Fill(id tcb.PathID, b *packet.Builder, now mono.Time) int {
 		n += q.fillNew(id, b, now)
 	}
 	if n > 0 {
-		p.Sent(now)
+		size := b.Len()
+		if b.Oversize() {
+			size = 0
+		}
+		p.Sent(size, now)
 		p.Stats.Chunks += uint64(n)
 		if q.wantsSack(id) {
 			b.Immediate()

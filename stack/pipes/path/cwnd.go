@@ -49,7 +49,7 @@ type NewReno struct {
 func (NewReno) Reset(p *Path) {
 	pmdcs := p.PMDCS()
 	floor := 4404
-	if p.Addr.Is6() && !p.Addr.Is4In6() {
+	if p.v6() {
 		floor = 4344
 	}
 	p.Cwnd = min(4*pmdcs, max(2*pmdcs, floor))

@@ -28,7 +28,8 @@ type Path struct {
 	EncapPort uint16     // the peer's UDP port if encapsulated, else 0
 	Overhead  int        // bytes in front of the SCTP packet: IP, and UDP if encapsulated
 
-	PMTU int // largest SCTP packet, a multiple of 4 (RFC 9260 section 1.3)
+	PMTU   int    // largest SCTP packet, a multiple of 4 (RFC 9260 section 1.3)
+	Search Search // for a larger PMTU, or a smaller one
 
 	RTO    mono.Duration
 	SRTT   mono.Duration // 0 before the first measurement
@@ -48,6 +49,7 @@ type Path struct {
 	cfg      *tcb.Config
 	idleFrom mono.Time // LastSent, moved on by each decay of an idle window
 	decayed  bool      // the window decayed since DATA was last sent
+	largest  int       // packet with DATA since T3-rtx last expired; not what IP may fragment
 }
 
 // Stats count what happened on a path since its Init.
@@ -59,6 +61,8 @@ type Stats struct {
 	FastRetransmits uint64 // DATA chunks marked by fast retransmit
 	RTTSamples      uint64
 	MinRTT, LastRTT mono.Duration
+	Probes          uint64 // of the path MTU
+	ProbesAcked     uint64
 }
 
 // Init gives the path the initial values of RFC 9260 sections 6.3.1 and 7.2.1.
@@ -67,15 +71,12 @@ type Stats struct {
 func (p *Path) Init(cfg *tcb.Config, mtu int) {
 	if p.Overhead == 0 {
 		p.Overhead = 20
-		if p.Addr.Is6() && !p.Addr.Is4In6() {
+		if p.v6() {
 			p.Overhead = 40
 		}
 		if p.EncapPort != 0 {
 			p.Overhead += 8
 		}
-	}
-	if cfg.PathMTU != 0 {
-		mtu = cfg.PathMTU
 	}
 	*p = Path{
 		Addr: p.Addr, Src: p.Src, EncapPort: p.EncapPort, Overhead: p.Overhead, CC: p.CC,
@@ -85,15 +86,42 @@ func (p *Path) Init(cfg *tcb.Config, mtu int) {
 	if p.CC == nil {
 		p.CC = NewReno{}
 	}
-	p.setPMTU(mtu)
+	p.initPMTU(mtu)
 	p.CC.Reset(p)
 }
 
-// Moved takes note that packets take another way from now on: nothing is known
-// of its congestion and round trip (RFC 9260 section 7.2.5).
-func (p *Path) Moved() {
+func (p *Path) initPMTU(mtu int) {
+	if p.cfg.PathMTU != 0 {
+		mtu = p.cfg.PathMTU
+	}
+	least := p.sizeOf(p.cfg.MinPathMTU)
+	p.Search.init(!p.cfg.PMTUDiscovery, p.sizeOf(mtu), least, p.Overhead, p.v6(), p.cfg.PMTURaise)
+	p.PMTU = p.Search.Size
+}
+
+// Restart gives the path the initial values of a new association with the same
+// peer, except for the path MTU, of which nothing new is known.
+func (p *Path) Restart() {
+	search, cfg := p.Search, p.cfg
+	p.Init(cfg, cfg.MinPathMTU)
+	p.Search, p.PMTU = search, search.Size
+	p.CC.Reset(p)
+}
+
+// Moved takes note that packets take another way from now on, with overhead
+// bytes in front of them and an interface that takes mtu: nothing is known of
+// its congestion and round trip (RFC 9260 section 7.2.5), or of what it takes.
+// It reports whether the PMTU is smaller now.
+func (p *Path) Moved(mtu, overhead int, now mono.Time) (reduced bool) {
+	old, started := p.PMTU, p.Search.started
+	p.Overhead = overhead
+	p.initPMTU(mtu)
+	if started {
+		p.Search.start(now)
+	}
 	p.RTO, p.SRTT, p.RTTVAR = p.cfg.RTOInitial, 0, 0
 	p.CC.Reset(p)
+	return p.PMTU < old
 }
 
 // Config returns the configuration that Init was given.
@@ -103,21 +131,22 @@ func (p *Path) Config() *tcb.Config { return p.cfg }
 // path (RFC 9260 section 1.3).
 func (p *Path) PMDCS() int { return p.PMTU - chunk.HeaderLen }
 
-// SetPMTU takes note that IP packets of mtu bytes reach the peer and larger
-// ones do not, and reports whether that changed PMTU. Less than
-// Config.MinPathMTU is not believed.
-func (p *Path) SetPMTU(mtu int) bool {
-	old := p.PMTU
-	p.setPMTU(max(mtu, p.cfg.MinPathMTU))
-	return p.PMTU != old
+func (p *Path) v6() bool { return p.Addr.Is6() && !p.Addr.Is4In6() }
+
+// sizeOf returns the largest SCTP packet in an IP packet of mtu bytes.
+func (p *Path) sizeOf(mtu int) int {
+	return max(minPMTU, min((mtu-p.Overhead)&^3, MaxPacket))
 }
 
-func (p *Path) setPMTU(mtu int) {
-	p.PMTU = max(minPMTU, min((mtu-p.Overhead)&^3, MaxPacket))
-}
-
-// Sent takes note that a packet with DATA leaves on this path.
-func (p *Path) Sent(now mono.Time) {
+// Sent takes note that a packet of size bytes with DATA leaves on this path;
+// size is 0 if IP may fragment it.
+func (p *Path) Sent(size int, now mono.Time) {
 	p.LastSent, p.idleFrom, p.decayed = now, now, false
 	p.Stats.Packets++
+	if size > p.largest {
+		p.largest = size
+		if size > p.Search.base {
+			p.Search.start(now)
+		}
+	}
 }

@@ -52,14 +52,11 @@ func TestPMTU(t *testing.T) {
 		}
 	}
 	p := newPath(t, "10.0.0.1", 1500, nil)
-	if !p.SetPMTU(1400) || p.PMTU != 1380 {
-		t.Errorf("SetPMTU(1400): %d", p.PMTU)
+	if !p.LinkMTU(1400, 1) || p.PMTU != 1380 {
+		t.Errorf("LinkMTU(1400): %d", p.PMTU)
 	}
-	if p.SetPMTU(1400) {
-		t.Error("SetPMTU reports a change where there is none")
-	}
-	if p.SetPMTU(68); p.PMTU != 576-20 {
-		t.Errorf("a path MTU of 68 was believed: %d", p.PMTU)
+	if p.LinkMTU(1400, 1) {
+		t.Error("LinkMTU reports a change where there is none")
 	}
 }
 
@@ -221,7 +218,7 @@ func TestIdleDecay(t *testing.T) {
 		t.Fatalf("cwnd %d", p.Cwnd)
 	}
 	now := mono.Time(200 * sec)
-	p.Sent(now)
+	p.Sent(100, now)
 	p.Flight = 1
 	p.OnIdle(now.Add(10 * sec)) // busy
 	p.Flight = 0
@@ -243,7 +240,7 @@ func TestIdleDecay(t *testing.T) {
 	}
 	// A small window is not raised by the decay, and ssthresh not lowered.
 	p.Cwnd, p.Ssthresh = 2*d, unlimited
-	p.Sent(now)
+	p.Sent(100, now)
 	p.OnIdle(now.Add(5 * sec))
 	if p.Cwnd != 2*d || p.Ssthresh != unlimited {
 		t.Errorf("cwnd %d ssthresh %d", p.Cwnd, p.Ssthresh)
