@@ -156,9 +156,9 @@ func (r run) site(t *testing.T) *site {
 	var err error
 	if r.impaired {
 		s.device = lab.TunDevice
-		link, err = lab.Relayed(a, b, s.clientAddr+"/24", s.serverAddr+"/24", impairment, *seed)
+		link, err = lab.Relayed(lab.End{NS: a, Device: s.device, Addr: s.clientAddr + "/24"}, lab.End{NS: b, Device: s.device, Addr: s.serverAddr + "/24"}, impairment, *seed)
 	} else {
-		link, err = lab.Veth(a, b, s.clientAddr+"/24", s.serverAddr+"/24")
+		link, err = lab.Veth(lab.End{NS: a, Device: s.device, Addr: s.clientAddr + "/24"}, lab.End{NS: b, Device: s.device, Addr: s.serverAddr + "/24"})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,8 @@ func (r run) siteWithVM(t *testing.T) *site {
 	if r.impaired {
 		a := namespace(t)
 		addr = "10.99.1.1"
-		link, err := lab.Relayed(a, lane.Host, addr+"/24", "10.99.1.2/24", impairment, *seed)
+		link, err := lab.Relayed(lab.End{NS: a, Device: lab.TunDevice, Addr: addr + "/24"},
+			lab.End{NS: lane.Host, Device: lab.TunDevice, Addr: "10.99.1.2/24"}, impairment, *seed)
 		if err == nil {
 			t.Cleanup(link.Close)
 			err = a.Route(kernelvm.Subnet, "10.99.1.2")

@@ -3,7 +3,7 @@
 // ordinary process. It boots within seconds, needs no hardware support, and
 // mounts the host's file system read-only, so there is no image to build.
 //
-// A VM has lanes. Each is a point-to-point Ethernet link with a network
+// A VM has lanes. Each is two point-to-point Ethernet links with a network
 // namespace at either end: one of the host, one inside the VM, so that runs in
 // parallel share neither addresses nor the kernel's SCTP settings.
 package kernelvm
@@ -26,12 +26,28 @@ import (
 	"github.com/gosctp/gosctp/interop/lab"
 )
 
-// Addresses of a lane's two ends. They are the same in each lane.
+// Addresses of the two ends of a lane's links. They are the same in each lane.
 const (
 	HostAddr  = "10.99.2.1"
 	GuestAddr = "10.99.2.2"
 	Subnet    = "10.99.2.0/24"
+
+	HostAddr2  = "10.99.3.1"
+	GuestAddr2 = "10.99.3.2"
+	Subnet2    = "10.99.3.0/24"
 )
+
+// link is one of the links of a lane: number n of the VM's devices.
+type link struct {
+	n           int
+	host, guest string // addresses
+}
+
+// links returns those of a lane; lanes count from 1.
+func links(lane int) [2]link {
+	n := protocol.Links(lane)
+	return [2]link{{n[0], HostAddr, GuestAddr}, {n[1], HostAddr2, GuestAddr2}}
+}
 
 const (
 	kernel       = "linux.uml"
@@ -98,7 +114,7 @@ func tap(i int) string { return fmt.Sprintf("tap%d", i) }
 // VM opens them by name. Number 0 is the control link.
 func (vm *VM) taps(lanes int) error {
 	ns := vm.control.Name
-	for i := range lanes + 1 {
+	for i := range 2*lanes + 1 {
 		if err := ip("-n", ns, "tuntap", "add", "dev", tap(i), "mode", "tap"); err != nil {
 			return err
 		}
@@ -109,8 +125,8 @@ func (vm *VM) taps(lanes int) error {
 	return ip("-n", ns, "link", "set", tap(0), "up")
 }
 
-// spread moves each lane's tap to a namespace of its own. The VM keeps its
-// hold of it.
+// spread moves each lane's taps to a namespace of its own. The VM keeps its
+// hold of them.
 func (vm *VM) spread(lanes int) error {
 	for i := 1; i <= lanes; i++ {
 		ns, err := lab.NewNamespace()
@@ -118,30 +134,36 @@ func (vm *VM) spread(lanes int) error {
 			return err
 		}
 		vm.lanes = append(vm.lanes, ns)
+		l := &Lane{Host: ns, vm: vm, netns: protocol.Lane(i), n: i}
+		if err := l.attach(); err != nil {
+			return err
+		}
+		vm.free <- l
+	}
+	return nil
+}
+
+// attach gives a lane its links.
+func (l *Lane) attach() error {
+	for i, link := range links(l.n) {
+		dev := lab.DeviceN(i)
 		for _, args := range [][]string{
-			{"-n", vm.control.Name, "link", "set", tap(i), "netns", ns.Name, "name", lab.Device},
-			{"-n", ns.Name, "addr", "add", HostAddr + "/24", "dev", lab.Device},
-			{"-n", ns.Name, "link", "set", lab.Device, "mtu", "1500", "up"},
+			{"-n", l.vm.control.Name, "link", "set", tap(link.n), "netns", l.Host.Name, "name", dev},
+			{"-n", l.Host.Name, "addr", "add", link.host + "/24", "dev", dev},
+			{"-n", l.Host.Name, "link", "set", dev, "mtu", "1500", "up"},
 		} {
 			if err := ip(args...); err != nil {
 				return err
 			}
 		}
-		if err := lab.OffloadsOff(ns, lab.Device); err != nil {
+		if err := lab.OffloadsOff(l.Host, dev); err != nil {
 			return err
 		}
-		l := &Lane{Host: ns, vm: vm, netns: protocol.Lane(i)}
-		for _, line := range []string{
-			"ip addr add " + GuestAddr + "/24 dev " + protocol.Device(i),
-			"ip route add default via " + HostAddr,
-		} {
-			if err := l.run(strings.Fields(line)); err != nil {
-				return err
-			}
+		if err := l.Run("ip", "addr", "add", link.guest+"/24", "dev", protocol.Device(link.n)); err != nil {
+			return err
 		}
-		vm.free <- l
 	}
-	return nil
+	return l.Run("ip", "route", "add", "default", "via", HostAddr)
 }
 
 // reap ends what VMs have left behind: a kernel has helper processes, in the
@@ -169,7 +191,7 @@ func (vm *VM) boot(guest string, lanes int) error {
 	argv := vm.control.Command(kernel, "mem=512M", "rootfstype=hostfs", "rootflags=/", "root=/dev/root", "ro",
 		"init="+guest, "uml_dir="+vm.dir+"/", "umid=vm", "con=null", "con0=null,fd:1", "ssl=null", "quiet", "panic=-1",
 		cfg.Argument())
-	for i := range lanes + 1 {
+	for i := range 2*lanes + 1 {
 		argv = append(argv, fmt.Sprintf("vec%d:transport=tap,ifname=%s,gro=0,mac=02:00:00:99:00:%02x", i, tap(i), i))
 	}
 	console, err := os.Create(vm.consoleFile())
@@ -258,13 +280,17 @@ type Lane struct {
 	Host  *lab.Namespace
 	vm    *VM
 	netns string
+	n     int // it is the nth lane
 }
 
-// Take waits for a free lane, and undoes what its last user may have set:
-// whether the kernel puts SCTP into UDP. Release gives it back.
+// Device returns what the VM calls one of the lane's links, 0 or 1.
+func (l *Lane) Device(link int) string { return protocol.Device(links(l.n)[link].n) }
+
+// Take waits for a free lane, and undoes what peers/linux may have set for its
+// last user. Release gives it back.
 func (vm *VM) Take() (*Lane, error) {
 	l := <-vm.free
-	err := l.run([]string{"sh", "-c", "cd /proc/sys/net/sctp && echo 0 >encap_port && echo 0 >udp_port"})
+	err := l.Run("sh", "-c", "cd /proc/sys/net/sctp && echo 0 >encap_port && echo 0 >udp_port && echo 1 >pf_enable")
 	if err != nil {
 		l.Release()
 		return nil, err
@@ -275,8 +301,8 @@ func (vm *VM) Take() (*Lane, error) {
 // Release gives the lane back. All programs in it must have ended.
 func (l *Lane) Release() { l.vm.free <- l }
 
-// run runs a command inside to its end; any output is an error.
-func (l *Lane) run(argv []string) error {
+// Run runs a command inside to its end; any output is an error.
+func (l *Lane) Run(argv ...string) error {
 	p, err := lab.Run(l, argv...)
 	if err != nil {
 		return err

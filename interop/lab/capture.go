@@ -24,9 +24,14 @@ type Capture struct {
 }
 
 // StartCapture captures a device of a namespace into a file and returns once
-// it does.
+// it does. Device AnyIn is what comes in at any of them.
 func StartCapture(n *Namespace, dev, file string) (*Capture, error) {
-	argv := n.Command("tcpdump", "-i", dev, "-w", file, "-U", "-s", "2048", "-B", "65536", "-Z", "root", "--immediate-mode")
+	argv := n.Command("tcpdump", "-w", file, "-U", "-s", "2048", "-B", "65536", "-Z", "root", "--immediate-mode")
+	if dev == AnyIn {
+		argv = append(argv, "-i", "any", "-Q", "in")
+	} else {
+		argv = append(argv, "-i", dev)
+	}
 	c := &Capture{File: file, cmd: exec.Command(argv[0], argv[1:]...), done: make(chan error, 1)}
 	ready := make(chan struct{})
 	c.cmd.Stderr = &watch{to: &c.err, want: "listening on", ready: ready}
@@ -45,6 +50,10 @@ func StartCapture(n *Namespace, dev, file string) (*Capture, error) {
 		return nil, fmt.Errorf("tcpdump did not start within 10 s")
 	}
 }
+
+// AnyIn in place of a device means all that a namespace receives: of a router,
+// what each side has sent, also where it goes no further.
+const AnyIn = "any-in"
 
 // watch closes ready when text has been written to it.
 type watch struct {
@@ -109,9 +118,21 @@ type Flaw struct {
 	What   string
 }
 
+// A Packet is an SCTP packet in a capture.
+type Packet struct {
+	At       time.Time
+	Src, Dst string // IP addresses
+	Chunks   []int  // their types
+	TSNs     []uint32
+}
+
+// Has says whether there is a chunk of a type.
+func (p *Packet) Has(chunk int) bool { return slices.Contains(p.Chunks, chunk) }
+
 // Dissection is what tshark says of a capture.
 type Dissection struct {
 	Packets int         // SCTP packets
+	Sent    []Packet    // the same one by one
 	Chunks  map[int]int // in them, by type
 	First   map[int]int // the first frame with a chunk of a type
 	ICMP    int         // ICMP messages
@@ -120,7 +141,7 @@ type Dissection struct {
 
 // Fields that are asked of tshark, in this order.
 var fields = []string{"frame.number", "icmp.type", "sctp.checksum.status", "sctp.chunk_type", "_ws.malformed", "_ws.short",
-	"_ws.expert.severity", "_ws.expert.message", "ip.src"}
+	"_ws.expert.severity", "_ws.expert.message", "ip.src", "ip.dst", "frame.time_epoch", "sctp.data_tsn_raw"}
 
 const (
 	checksumGood  = "1"
@@ -196,14 +217,25 @@ func (d *Dissection) add(f []string) {
 		return
 	}
 	d.Packets++
+	p := Packet{Src: src, Dst: f[9]}
+	if sec, err := strconv.ParseFloat(f[10], 64); err == nil {
+		p.At = time.UnixMicro(int64(sec * 1e6))
+	}
+	for t := range strings.SplitSeq(f[11], ",") {
+		if n, err := strconv.ParseUint(t, 10, 32); err == nil {
+			p.TSNs = append(p.TSNs, uint32(n))
+		}
+	}
 	frame, _ := strconv.Atoi(f[0])
 	for t := range strings.SplitSeq(types, ",") {
 		if n, err := strconv.Atoi(t); err == nil {
+			p.Chunks = append(p.Chunks, n)
 			if d.Chunks[n]++; d.Chunks[n] == 1 {
 				d.First[n] = frame
 			}
 		}
 	}
+	d.Sent = append(d.Sent, p)
 	var what []string
 	if checksum != checksumGood {
 		what = append(what, fmt.Sprintf("checksum status %q", checksum))
@@ -223,7 +255,7 @@ func (d *Dissection) add(f []string) {
 }
 
 var tsharkConfig = sync.OnceValues(func() (string, error) {
-	keep := []string{"frame", "eth", "ethertype", "raw", "ip", "ipv6", "icmp", "icmpv6", "udp", "sctp", "_ws.malformed", "_ws.short", "_ws.expert"}
+	keep := []string{"frame", "eth", "ethertype", "raw", "sll", "ip", "ipv6", "icmp", "icmpv6", "udp", "sctp", "_ws.malformed", "_ws.short", "_ws.expert"}
 	list, err := output(context.Background(), "tshark", "-G", "protocols")
 	if err != nil {
 		return "", err

@@ -15,20 +15,24 @@ type Link struct{ close func() }
 // Close takes the link down.
 func (l *Link) Close() { l.close() }
 
+// An End is one end of a link.
+type End struct {
+	NS     *Namespace
+	Device string
+	Addr   string // as 10.0.0.1/24
+}
+
 // Veth joins a and b by a pair of Ethernet devices. Offloads are off: a capture
 // has to show the packets, and their checksums, that a wire would carry.
-func Veth(a, b *Namespace, addrA, addrB string) (*Link, error) {
+func Veth(a, b End) (*Link, error) {
 	err := each(
-		fmt.Sprintf("ip link add %s netns %s type veth peer name %s netns %s", Device, a.Name, Device, b.Name))
+		fmt.Sprintf("ip link add %s netns %s type veth peer name %s netns %s", a.Device, a.NS.Name, b.Device, b.NS.Name))
 	if err != nil {
 		return nil, err
 	}
-	l := &Link{close: func() { run("ip", "-n", a.Name, "link", "del", Device) }}
-	for _, e := range []struct {
-		ns   *Namespace
-		addr string
-	}{{a, addrA}, {b, addrB}} {
-		if err := errorOf(OffloadsOff(e.ns, Device), up(e.ns, Device, e.addr)); err != nil {
+	l := &Link{close: func() { run("ip", "-n", a.NS.Name, "link", "del", a.Device) }}
+	for _, e := range []End{a, b} {
+		if err := errorOf(OffloadsOff(e.NS, e.Device), up(e.NS, e.Device, e.Addr)); err != nil {
 			l.Close()
 			return nil, err
 		}
@@ -65,12 +69,12 @@ const TunDevice = "sctptun"
 // Relayed joins a and b by a TUN device in each and a relay between them, which
 // impairs what it carries in either direction. The same seed loses the same
 // packets, if they come in the same order.
-func Relayed(a, b *Namespace, addrA, addrB string, imp impair.Config, seed uint64) (*Link, error) {
-	ta, err := tun(a, addrA)
+func Relayed(a, b End, imp impair.Config, seed uint64) (*Link, error) {
+	ta, err := tun(a)
 	if err != nil {
 		return nil, err
 	}
-	tb, err := tun(b, addrB)
+	tb, err := tun(b)
 	if err != nil {
 		ta.Close()
 		return nil, err
@@ -84,18 +88,18 @@ func Relayed(a, b *Namespace, addrA, addrB string, imp impair.Config, seed uint6
 	return &Link{close: OnExit(func() { r.Close() })}, nil
 }
 
-// tun opens TunDevice in a namespace; it vanishes when the file is closed. Its
+// tun opens a TUN device in a namespace; it vanishes when the file is closed. Its
 // queue is long, so that the relay loses nothing but what it is told to.
-func tun(n *Namespace, addr string) (*os.File, error) {
-	prefix, err := netip.ParsePrefix(addr)
+func tun(e End) (*os.File, error) {
+	prefix, err := netip.ParsePrefix(e.Addr)
 	if err != nil {
 		return nil, err
 	}
-	f, err := relay.OpenTUNAt(n.path(), relay.Device{Name: TunDevice, Addrs: []netip.Prefix{prefix}})
+	f, err := relay.OpenTUNAt(e.NS.path(), relay.Device{Name: e.Device, Addrs: []netip.Prefix{prefix}})
 	if err != nil {
 		return nil, err
 	}
-	if err := run("ip", "-n", n.Name, "link", "set", TunDevice, "txqueuelen", "10000"); err != nil {
+	if err := run("ip", "-n", e.NS.Name, "link", "set", e.Device, "txqueuelen", "10000"); err != nil {
 		f.Close()
 		return nil, err
 	}

@@ -15,6 +15,9 @@ import (
 // Device is what the link under test is called in each namespace.
 const Device = "sctp0"
 
+// DeviceN is what one of several links is called, counted from 0.
+func DeviceN(link int) string { return fmt.Sprint("sctp", link) }
+
 // A Namespace is a network namespace of this process's own.
 type Namespace struct {
 	Name   string
@@ -104,6 +107,12 @@ func (n *Namespace) Do(f func() error) error {
 	}
 	runtime.UnlockOSThread()
 	return err
+}
+
+// Run runs a command inside to its end; the error has its output.
+func (n *Namespace) Run(argv ...string) error {
+	argv = n.Command(argv...)
+	return run(argv[0], argv[1:]...)
 }
 
 // Command returns the arguments that run a program inside the namespace.

@@ -62,6 +62,7 @@ type Peer struct {
 
 	mu    sync.Mutex
 	lines []string
+	at    []time.Time // when each line came
 	ended bool
 	more  chan struct{} // closed and replaced at each change
 }
@@ -82,7 +83,7 @@ func (p *Peer) read(out io.Reader) {
 	s := bufio.NewScanner(out)
 	s.Buffer(nil, 1<<20)
 	for s.Scan() {
-		p.change(func() { p.lines = append(p.lines, s.Text()) })
+		p.change(func() { p.lines, p.at = append(p.lines, s.Text()), append(p.at, time.Now()) })
 	}
 	p.change(func() { p.ended = true })
 }
@@ -112,6 +113,20 @@ func (p *Peer) WaitLine(prefix string, timeout time.Duration) (string, error) {
 		}
 		return "", false
 	})
+}
+
+// WaitEvent waits for a line that was printed after a time.
+func (p *Peer) WaitEvent(line string, after time.Time, timeout time.Duration) (at time.Time, err error) {
+	_, err = p.Wait(timeout, "the line "+line, func(lines []string) (string, bool) {
+		for i, l := range lines {
+			if l == line && p.at[i].After(after) {
+				at = p.at[i]
+				return l, true
+			}
+		}
+		return "", false
+	})
+	return at, err
 }
 
 // WaitEnd waits for the program to end.

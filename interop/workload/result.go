@@ -26,6 +26,9 @@ type Result struct {
 	Verified      bool   `json:"verified"`  // everything expected was received, and right
 	Ending        string `json:"ending"`    // ShutdownComp or CommLost
 	Cause         int    `json:"cause"`     // of the ABORT received, 0 if there was none
+	Restarts      int    `json:"restarts"`  // of the peer, within an association
+	Losses        int    `json:"losses"`    // associations that were lost, and followed by another
+	Stale         int    `json:"stale"`     // messages received that were meant for who was there before
 	Error         string `json:"error"`
 	Millis        int64  `json:"ms"`
 }

@@ -22,8 +22,16 @@ type Verifier struct {
 
 // NewVerifier returns the Verifier for one direction of a load.
 func NewVerifier(l *Load, dir Direction) *Verifier {
-	return &Verifier{load: l, dir: dir, seen: make([]bool, l.Messages), next: make([]int, l.Streams),
-		Digest: 0xcbf29ce484222325}
+	v := &Verifier{load: l, dir: dir, seen: make([]bool, l.Messages), next: make([]int, l.Streams)}
+	v.Reset()
+	return v
+}
+
+// Reset forgets what was received: the workload begins anew.
+func (v *Verifier) Reset() {
+	clear(v.seen)
+	clear(v.next)
+	v.Received, v.Unordered, v.Bytes, v.Digest = 0, 0, 0, 0xcbf29ce484222325
 }
 
 // Ordering is how a stack reported a message's U bit.

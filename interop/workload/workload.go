@@ -17,25 +17,35 @@ const (
 )
 
 // Kind of a message: the top four bits of its payload protocol identifier. The
-// rest of a Data one is its index.
+// next four are its generation: each restart of the peer, and each association
+// in place of a lost one, begins the workload anew. The rest of a Data one is
+// its index.
 type Kind uint32
 
-// Kinds. Done and Ping belong to the abortive end, see interop/README.md.
+// Kinds. Done and Ping belong to the abortive end, see interop/README.md; Last
+// says in place of the index how many messages there were.
 const (
 	Data Kind = 1 + iota
 	Done
 	Ping
+	Last
 )
 
-const indexMask = 1<<28 - 1
+const indexMask = 1<<24 - 1
 
 // PPID returns the payload protocol identifier of a message.
-func PPID(k Kind, index int) uint32 { return uint32(k)<<28 | uint32(index) }
+func PPID(k Kind, generation, index int) uint32 {
+	return uint32(k)<<28 | uint32(generation&0xf)<<24 | uint32(index)
+}
 
 // KindOf returns what a payload protocol identifier says about its message.
 func KindOf(ppid uint32) Kind { return Kind(ppid >> 28) }
 
-// IndexOf returns the index in the identifier of a Data message.
+// GenerationOf returns the generation in an identifier.
+func GenerationOf(ppid uint32) int { return int(ppid >> 24 & 0xf) }
+
+// IndexOf returns the index in the identifier of a Data message, the number in
+// that of a Last one.
 func IndexOf(ppid uint32) int { return int(ppid & indexMask) }
 
 // A Load is one workload; both directions have the same counts, and different

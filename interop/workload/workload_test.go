@@ -13,7 +13,7 @@ func deliver(order []int, alter func(m *Message, ppid *uint32, o *Ordering, p *[
 	v := NewVerifier(&load, Up)
 	for _, i := range order {
 		m := load.Message(Up, i)
-		p, ppid, o := m.Append(nil), PPID(Data, i), Ordered
+		p, ppid, o := m.Append(nil), PPID(Data, 0, i), Ordered
 		if m.Unordered {
 			o = Unordered
 		}

@@ -116,15 +116,17 @@ func modules(dir string) error {
 func links(c protocol.Config) error {
 	cmds := []string{"ip link set lo up", "ip addr add " + c.Control + "/24 dev vec0", "ip link set vec0 up"}
 	for i := 1; i <= c.Lanes; i++ {
-		ns, dev := protocol.Lane(i), protocol.Device(i)
-		cmds = append(cmds,
-			"ip netns add "+ns,
-			"ip link set "+dev+" netns "+ns,
-			"ip -n "+ns+" link set lo up",
-			"ip -n "+ns+" link set "+dev+" addrgenmode none",
-			// The driver of these devices loses SCTP in UDP that comes to it unsegmented.
-			"ip -n "+ns+" link set "+dev+" mtu 1500 gso_max_size 1500",
-			"ip -n "+ns+" link set "+dev+" up")
+		ns := protocol.Lane(i)
+		cmds = append(cmds, "ip netns add "+ns, "ip -n "+ns+" link set lo up")
+		for _, n := range protocol.Links(i) {
+			dev := protocol.Device(n)
+			cmds = append(cmds,
+				"ip link set "+dev+" netns "+ns,
+				"ip -n "+ns+" link set "+dev+" addrgenmode none",
+				// The driver of these devices loses SCTP in UDP that comes to it unsegmented.
+				"ip -n "+ns+" link set "+dev+" mtu 1500 gso_max_size 1500",
+				"ip -n "+ns+" link set "+dev+" up")
+		}
 	}
 	for _, l := range cmds {
 		f := strings.Fields(l)

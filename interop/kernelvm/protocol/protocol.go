@@ -47,8 +47,11 @@ func ParseConfig(s string) (c Config, err error) {
 // Lane returns the name of a lane's namespace in the guest; lanes count from 1.
 func Lane(i int) string { return "lane" + strconv.Itoa(i) }
 
-// Device returns the name of a lane's device in the guest.
-func Device(i int) string { return "vec" + strconv.Itoa(i) }
+// Links returns the numbers of a lane's two devices; number 0 is the control link.
+func Links(lane int) [2]int { return [2]int{2*lane - 1, 2 * lane} }
+
+// Device returns the name of a device in the guest.
+func Device(n int) string { return "vec" + strconv.Itoa(n) }
 
 // A Request asks for a program to be run in a lane. It is one line of JSON.
 type Request struct {

@@ -57,6 +57,15 @@ void verifier_init(struct verifier *v, const struct workload *w, int dir)
 	v->seen = calloc(w->messages ? w->messages : 1, 1);
 	v->next = calloc(w->streams, sizeof *v->next);
 	v->expect = malloc(w->max_size);
+	verifier_reset(v);
+}
+
+void verifier_reset(struct verifier *v)
+{
+	memset(v->seen, 0, v->w->messages ? v->w->messages : 1);
+	memset(v->next, 0, v->w->streams * sizeof *v->next);
+	v->received = v->unordered = 0;
+	v->bytes = 0;
 	v->digest = 0xcbf29ce484222325ull; /* FNV-1a over (index, size) in order of delivery */
 }
 

@@ -12,12 +12,16 @@
 
 enum { DIR_UP = 0, DIR_DOWN = 1 }; /* client to server, server to client */
 
-/* The top four bits of a payload protocol identifier say what a message is;
- * the rest of a KIND_DATA one is the index of the message. */
-enum { KIND_DATA = 1, KIND_DONE = 2, KIND_PING = 3 };
-#define PPID_OF(kind, index) ((uint32_t)(kind) << 28 | (uint32_t)(index))
+/* The top four bits of a payload protocol identifier say what a message is, the
+ * next four to which generation it belongs: each restart of the peer, and each
+ * association in place of a lost one, begins the workload anew. The rest of a
+ * KIND_DATA one is the index of the message, of a KIND_LAST one their number. */
+enum { KIND_DATA = 1, KIND_DONE = 2, KIND_PING = 3, KIND_LAST = 4 };
+#define PPID_OF(kind, gen, index) ((uint32_t)(kind) << 28 | (uint32_t)(gen) << 24 | (uint32_t)(index))
 #define PPID_KIND(ppid) ((ppid) >> 28)
-#define PPID_INDEX(ppid) ((ppid) & 0x0fffffffu)
+#define PPID_GEN(ppid) ((ppid) >> 24 & 0xf)
+#define PPID_INDEX(ppid) ((ppid) & MAX_INDEX)
+#define MAX_INDEX 0xffffffu
 
 struct workload {
 	uint64_t seed;
@@ -50,6 +54,7 @@ struct verifier {
 };
 
 void verifier_init(struct verifier *v, const struct workload *w, int dir);
+void verifier_reset(struct verifier *v); /* for a workload that begins anew */
 /* Takes one whole message; returns 0, or -1 with v->error set. */
 int verifier_take(struct verifier *v, uint16_t stream, uint32_t ppid, int unordered,
 		  const uint8_t *p, size_t n);

@@ -5,9 +5,8 @@ package driver
 
 import (
 	"encoding/json"
-	"flag"
+	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync"
 	"time"
@@ -15,17 +14,7 @@ import (
 	"github.com/gosctp/gosctp/interop/workload"
 )
 
-// Options are what a Stack needs to know to open an association.
-type Options struct {
-	UDP               bool
-	Local, Remote     string // IP addresses
-	Port, LocalPort   int    // SCTP ports: the server's, the client's (0: any)
-	UDPPort, UDPPeer  int    // our UDP port (0: any), and the one we send to
-	Streams           int
-	HeartbeatInterval time.Duration // 0: the stack's default
-}
-
-// A Stack opens one association.
+// A Stack opens associations, one after the other.
 type Stack interface {
 	// Name is how results call the stack.
 	Name() string
@@ -67,27 +56,56 @@ func (e *End) Error() string {
 	return fmt.Sprintf("association ended: %s, cause %d", e.Ending, e.Cause)
 }
 
+// ErrRestarted is what Recv returns in place of the first message of a peer that
+// has restarted within the association.
+var ErrRestarted = errors.New("the peer has restarted")
+
+// A Multihomed is an Assoc that knows several paths.
+type Multihomed interface {
+	// OnPath has f called by Recv when a path changed: to available,
+	// unreachable or confirmed.
+	OnPath(f func(addr, state string))
+	// SetPrimary fails while the address is not confirmed.
+	SetPrimary(addr string) error
+}
+
 // peer is one run of the protocol.
 type peer struct {
-	opt     Options
-	load    workload.Load
-	server  bool
-	sends   bool
-	expects int // messages to receive
-	aborts  bool
-	weEnd   bool
+	opt       Options
+	load      workload.Load
+	server    bool
+	sends     bool
+	receives  bool
+	aborts    bool
+	weEnd     bool
+	again     bool
+	untilStop bool
+	pace      time.Duration
+	primary   string
 
-	mu       sync.Mutex
-	in       *workload.Verifier
-	res      workload.Result
-	peerDone bool
-	all      chan struct{} // closed when everything has been received
-	done     chan struct{} // closed when the peer says that it has everything
-	ended    chan struct{} // closed when the association has ended
-	through  chan struct{} // closed when all has been sent, or cannot be
-	once     sync.Once
-	started  time.Time
-	hold     bool
+	mu    sync.Mutex
+	in    *workload.Verifier
+	res   workload.Result
+	gen   *generation
+	inGen int
+	last  int // how many messages the peer says that it sends, -1: not known yet
+
+	stop      chan struct{} // closed when standard input says so
+	inputOver chan struct{} // closed when there is no more of it
+	once      sync.Once
+	started   time.Time
+	hold      bool
+}
+
+// A generation is one beginning of the workload: the first, or one after the
+// peer has restarted or the association was lost.
+type generation struct {
+	n       int
+	a       Assoc
+	all     chan struct{} // closed when everything has been received
+	done    chan struct{} // closed when the peer says that it has everything
+	over    chan struct{} // closed when the association has ended, or the next generation begins
+	through chan struct{} // closed when all has been sent, or cannot be
 }
 
 // Main runs a peer on the command line's terms and ends the process.
@@ -101,59 +119,6 @@ func Main(s Stack) {
 	p.finish()
 }
 
-func parse(name string, args []string) *peer {
-	p := &peer{started: time.Now(), all: make(chan struct{}), done: make(chan struct{}), ended: make(chan struct{}), through: make(chan struct{})}
-	fs := flag.NewFlagSet(name+"-peer server|client", flag.ExitOnError)
-	if len(args) == 0 || (args[0] != "server" && args[0] != "client") {
-		fs.Usage()
-		os.Exit(64)
-	}
-	p.server = args[0] == "server"
-	transport := fs.String("transport", "raw", "raw or udp")
-	fs.StringVar(&p.opt.Local, "local", "", "our IP address")
-	fs.StringVar(&p.opt.Remote, "remote", "", "the server's IP address")
-	fs.IntVar(&p.opt.Port, "port", 5000, "SCTP port of the server")
-	fs.IntVar(&p.opt.LocalPort, "local-port", 0, "SCTP port of the client, 0 for any")
-	fs.IntVar(&p.opt.UDPPort, "udp-port", 9899, "our UDP port")
-	fs.IntVar(&p.opt.UDPPeer, "udp-peer", 9899, "UDP port of the other side")
-	fs.IntVar(&p.load.Messages, "messages", 100, "messages in each direction")
-	fs.Uint64Var(&p.load.Seed, "seed", 1, "what the messages are made from")
-	fs.IntVar(&p.load.Streams, "streams", 16, "streams in each direction")
-	fs.IntVar(&p.load.UnorderedEvery, "unordered-every", 4, "every nth message is unordered, 0 for none")
-	fs.IntVar(&p.load.MaxSize, "max-size", 102400, "bytes of the largest message")
-	direction := fs.String("direction", "both", "up, down or both")
-	end := fs.String("end", "shutdown", "shutdown or abort")
-	ender := fs.String("ender", "client", "who ends the association: client, server or both")
-	hb := fs.Int("hb-ms", 0, "heartbeat interval, 0 for the stack's default")
-	timeout := fs.Int("timeout", 120, "seconds after which to give up")
-	fs.BoolVar(&p.hold, "hold", false, "stay after RESULT until standard input ends")
-	fs.Parse(args[1:])
-	p.opt.UDP = *transport == "udp"
-	p.opt.Streams = p.load.Streams
-	p.opt.HeartbeatInterval = time.Duration(*hb) * time.Millisecond
-	role, mine, theirs := "client", "up", "down"
-	in := workload.Down
-	if p.server {
-		role, mine, theirs, in = "server", "down", "up", workload.Up
-	}
-	p.sends = *direction == "both" || *direction == mine
-	if *direction == "both" || *direction == theirs {
-		p.expects = p.load.Messages
-	}
-	p.aborts = *end == "abort"
-	p.weEnd = *ender == "both" || *ender == role
-	p.in = workload.NewVerifier(&p.load, in)
-	p.res = workload.Result{Stack: name, Role: role, Transport: *transport}
-	time.AfterFunc(time.Duration(*timeout)*time.Second, func() {
-		p.mu.Lock()
-		p.fail("timeout")
-		p.hold = false
-		p.mu.Unlock()
-		p.finish()
-	})
-	return p
-}
-
 // fail records the first thing that went wrong; p.mu is held.
 func (p *peer) fail(what string) {
 	if p.res.Error == "" {
@@ -161,64 +126,143 @@ func (p *peer) fail(what string) {
 	}
 }
 
+// expected returns how many messages are to be received, -1 if that is not
+// known yet; p.mu is held.
+func (p *peer) expected() int {
+	switch {
+	case !p.receives:
+		return 0
+	case p.untilStop:
+		return p.last
+	}
+	return p.load.Messages
+}
+
 func (p *peer) run(s Stack) error {
-	var a Assoc
-	var err error
 	if p.server {
-		if err = s.Listen(p.opt); err != nil {
+		if err := s.Listen(p.opt); err != nil {
 			return err
 		}
 		fmt.Println("READY")
-		a, err = s.Accept()
-	} else {
-		a, err = s.Dial(p.opt)
 	}
-	if err != nil {
-		return err
+	for {
+		a, err := p.associate(s)
+		if err != nil {
+			return err
+		}
+		p.mu.Lock()
+		p.res.Up = true
+		p.begin(a)
+		p.mu.Unlock()
+		if m, ok := a.(Multihomed); ok {
+			p.watch(m)
+		}
+		fmt.Println("EVENT up")
+		if err = p.receive(a); err != nil {
+			return err
+		}
+		p.mu.Lock()
+		lost := p.res.Ending == workload.CommLost
+		if lost {
+			fmt.Println("EVENT lost", p.res.Cause)
+		}
+		if lost = lost && p.again; lost {
+			p.res.Losses++
+			p.res.Ending = ""
+		}
+		p.mu.Unlock()
+		if !lost {
+			return nil
+		}
 	}
-	p.mu.Lock()
-	p.res.Up = true
-	p.res.StreamsOut, p.res.StreamsIn = a.Streams()
-	p.mu.Unlock()
-	if p.expects == 0 {
-		close(p.all)
-	}
-	go p.send(a)
-	return p.receive(a)
 }
 
-// send is the sending side. A graceful end starts once everything has been
-// received and handed to the stack: what is still under way is SHUTDOWN's to
-// deliver. An abortive one waits for the other side to say that it has
-// everything. The side to be aborted keeps sending, so that a lost ABORT is
-// noticed soon.
-func (p *peer) send(a Assoc) {
-	err := p.sendAll(a)
-	close(p.through)
+// associate waits for an association, or dials one; again and again where
+// that is wanted.
+func (p *peer) associate(s Stack) (Assoc, error) {
+	if p.server {
+		return s.Accept()
+	}
+	for {
+		a, err := s.Dial(p.opt)
+		if err == nil || !p.again {
+			return a, err
+		}
+		fmt.Println("EVENT not up:", err)
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// begin begins a generation; p.mu is held.
+func (p *peer) begin(a Assoc) {
+	g := &generation{a: a, all: make(chan struct{}), done: make(chan struct{}), over: make(chan struct{}), through: make(chan struct{})}
+	before := p.gen
+	if before != nil {
+		g.n = before.n + 1
+		p.in.Reset()
+		p.res.Sent, p.res.SentBytes, p.inGen, p.last = 0, 0, 0, -1
+	}
+	p.gen = g
+	p.res.StreamsOut, p.res.StreamsIn = a.Streams()
+	if !p.receives {
+		close(g.all)
+	}
+	go func() {
+		if before != nil {
+			<-before.through // one at a time sends
+		}
+		p.send(g)
+	}()
+}
+
+// watch tells of the paths, and sets the primary one as soon as that is possible.
+func (p *peer) watch(m Multihomed) {
+	primary := func() {
+		if p.primary != "" {
+			m.SetPrimary(p.primary)
+		}
+	}
+	m.OnPath(func(addr, state string) {
+		fmt.Println("EVENT path", addr, state)
+		if addr == p.primary && state == "confirmed" {
+			primary()
+		}
+	})
+	primary()
+}
+
+// send is the sending side of a generation. A graceful end starts once
+// everything has been received and handed to the stack: what is still under way
+// is SHUTDOWN's to deliver. An abortive one waits for the other side to say that
+// it has everything. The side to be aborted keeps sending, so that a lost ABORT
+// is noticed soon.
+func (p *peer) send(g *generation) {
+	err := p.sendAll(g)
+	close(g.through)
 	if err != nil {
-		p.refused("send", err)
+		p.refused(g, "send", err)
 		return
 	}
 	select {
-	case <-p.all:
-	case <-p.ended:
+	case <-g.all:
+	case <-g.over:
 		return
 	}
 	if !p.aborts {
 		if p.weEnd {
-			p.refused("shutdown", a.Shutdown())
+			p.refused(g, "shutdown", g.a.Shutdown())
 		}
 		return
 	}
-	if err := a.Send(0, workload.PPID(workload.Done, 0), false, []byte("DONE")); err != nil {
-		p.refused("send", err)
+	if err := g.a.Send(0, workload.PPID(workload.Done, g.n, 0), false, []byte("DONE")); err != nil {
+		p.refused(g, "send", err)
 		return
 	}
 	if p.weEnd {
 		select {
-		case <-p.done:
-			p.refused("abort", a.Abort("interop test"))
-		case <-p.ended:
+		case <-g.done:
+			p.refused(g, "abort", g.a.Abort("interop test"))
+		case <-g.over:
 		}
 		return
 	}
@@ -226,43 +270,69 @@ func (p *peer) send(a Assoc) {
 	for {
 		select {
 		case <-tick.C:
-			if a.Send(0, workload.PPID(workload.Ping, 0), false, []byte("PING")) != nil {
+			if g.a.Send(0, workload.PPID(workload.Ping, g.n, 0), false, []byte("PING")) != nil {
 				return // the receiving side learns why
 			}
-		case <-p.ended:
+		case <-g.over:
 			return
 		}
 	}
 }
 
-func (p *peer) sendAll(a Assoc) error {
+func (p *peer) sendAll(g *generation) error {
 	dir := workload.Up
 	if p.server {
 		dir = workload.Down
 	}
 	var buf []byte
-	for i := 0; p.sends && i < p.load.Messages; i++ {
+	i := 0
+	for ; p.sends && i < p.load.Messages && !p.stopped(); i++ {
 		m := p.load.Message(dir, i)
 		buf = m.Append(buf[:0])
-		if err := a.Send(m.Stream, workload.PPID(workload.Data, i), m.Unordered, buf); err != nil {
+		if err := g.a.Send(m.Stream, workload.PPID(workload.Data, g.n, i), m.Unordered, buf); err != nil {
 			return err
 		}
 		p.mu.Lock()
-		p.res.Sent++
-		p.res.SentBytes += int64(m.Size)
+		current := p.gen == g
+		if current {
+			p.res.Sent++
+			p.res.SentBytes += int64(m.Size)
+		}
 		p.mu.Unlock()
+		if !current {
+			return nil
+		}
+		if p.pace > 0 {
+			time.Sleep(p.pace)
+		}
+	}
+	if p.sends && p.untilStop {
+		return g.a.Send(0, workload.PPID(workload.Last, g.n, i), false, []byte("LAST"))
 	}
 	return nil
 }
 
+// stopped says whether no more messages are wanted.
+func (p *peer) stopped() bool {
+	if !p.untilStop {
+		return false
+	}
+	select {
+	case <-p.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 // refused is called when a call was refused. That is no fault if the other side
-// was first with the end, which is about to be reported then.
-func (p *peer) refused(what string, err error) {
+// was first with the end, or has restarted, which is about to be reported then.
+func (p *peer) refused(g *generation, what string, err error) {
 	if err == nil {
 		return
 	}
 	select {
-	case <-p.ended:
+	case <-g.over:
 	case <-time.After(10 * time.Second):
 		p.mu.Lock()
 		p.fail(what + ": " + err.Error())
@@ -271,8 +341,9 @@ func (p *peer) refused(what string, err error) {
 	}
 }
 
+// receive is the receiving side, until the association ends.
 func (p *peer) receive(a Assoc) error {
-	defer close(p.ended)
+	defer func() { close(p.gen.over) }()
 	for {
 		m, err := a.Recv()
 		if end, ok := err.(*End); ok {
@@ -280,32 +351,69 @@ func (p *peer) receive(a Assoc) error {
 			p.res.Ending, p.res.Cause = end.Ending, end.Cause
 			p.mu.Unlock()
 			select { // the end may be known before the last call to Send has returned
-			case <-p.through:
+			case <-p.gen.through:
 			case <-time.After(10 * time.Second):
 			}
 			return nil
+		} else if errors.Is(err, ErrRestarted) {
+			fmt.Println("EVENT restart")
+			p.mu.Lock()
+			p.res.Restarts++
+			close(p.gen.over)
+			p.begin(a)
+			p.mu.Unlock()
+			continue
 		} else if err != nil {
 			return err
 		}
-		switch workload.KindOf(m.PPID) {
-		case workload.Ping:
-		case workload.Done:
-			if !p.peerDone {
-				p.peerDone = true
-				close(p.done)
-			}
-		default:
-			p.mu.Lock()
-			err = p.in.Take(m.Stream, m.PPID, m.Ordering, m.Payload)
-			all := p.in.Received == p.expects
-			p.mu.Unlock()
-			if err != nil {
-				return err
-			}
-			if all {
-				close(p.all)
-			}
+		p.mu.Lock()
+		err = p.take(m)
+		p.mu.Unlock()
+		if err != nil {
+			return err
 		}
+	}
+}
+
+// take takes a message; p.mu is held.
+func (p *peer) take(m Msg) error {
+	g := workload.GenerationOf(m.PPID)
+	if p.again && g < p.inGen { // queued before the other side knew that we are new
+		p.res.Stale++
+		return nil
+	}
+	if p.again && g > p.inGen {
+		p.inGen, p.last = g, -1
+		p.in.Reset()
+	}
+	switch workload.KindOf(m.PPID) {
+	case workload.Ping:
+		return nil
+	case workload.Done:
+		closeOnce(p.gen.done)
+		return nil
+	case workload.Last:
+		p.last = workload.IndexOf(m.PPID)
+	default:
+		if err := p.in.Take(m.Stream, m.PPID, m.Ordering, m.Payload); err != nil {
+			return err
+		}
+		if p.untilStop && p.in.Received%100 == 0 {
+			fmt.Println("PROGRESS", p.in.Received)
+		}
+	}
+	if p.in.Received == p.expected() {
+		closeOnce(p.gen.all)
+	}
+	return nil
+}
+
+// closeOnce closes a channel unless it is closed; p.mu is held.
+func closeOnce(c chan struct{}) {
+	select {
+	case <-c:
+	default:
+		close(c)
 	}
 }
 
@@ -316,8 +424,8 @@ func (p *peer) finish() {
 		r := &p.res
 		r.Received, r.ReceivedBytes, r.Unordered = p.in.Received, p.in.Bytes, p.in.Unordered
 		r.Digest = fmt.Sprintf("%016x", p.in.Digest)
-		r.Verified = r.Received == p.expects && r.Error == ""
-		if p.sends && r.Sent != p.load.Messages {
+		r.Verified = r.Received == p.expected() && r.Error == ""
+		if p.sends && !p.untilStop && r.Sent != p.load.Messages {
 			p.fail("not everything was sent")
 		}
 		if !r.Verified {
@@ -332,7 +440,7 @@ func (p *peer) finish() {
 		hold, failed := p.hold, r.Error != ""
 		p.mu.Unlock()
 		if hold {
-			io.Copy(io.Discard, os.Stdin)
+			<-p.inputOver
 		}
 		if failed {
 			os.Exit(1)

@@ -48,12 +48,49 @@ static void sysctl(const char *name, unsigned v)
 	close(fd);
 }
 
+/* Sets the timers and counters for associations to come. */
+static void timers(const struct options *o)
+{
+	if (o->rto_min_ms) {
+		struct sctp_rtoinfo r;
+		memset(&r, 0, sizeof r);
+		r.srto_initial = r.srto_min = (uint32_t)o->rto_min_ms;
+		r.srto_max = (uint32_t)o->rto_max_ms;
+		set(SCTP_RTOINFO, &r, sizeof r, "SCTP_RTOINFO");
+	}
+	if (o->assoc_retrans) {
+		struct sctp_assocparams a;
+		memset(&a, 0, sizeof a);
+		a.sasoc_asocmaxrxt = (uint16_t)o->assoc_retrans;
+		set(SCTP_ASSOCINFO, &a, sizeof a, "SCTP_ASSOCINFO");
+	}
+	if (o->sack_ms) {
+		struct sctp_sack_info k;
+		memset(&k, 0, sizeof k);
+		k.sack_delay = (uint32_t)o->sack_ms;
+		k.sack_freq = 2;
+		set(SCTP_DELAYED_SACK, &k, sizeof k, "SCTP_DELAYED_SACK");
+	}
+	struct sctp_paddrparams p;
+	memset(&p, 0, sizeof p);
+	if (o->hb_ms) {
+		p.spp_hbinterval = (uint32_t)o->hb_ms;
+		p.spp_flags = SPP_HB_ENABLE;
+	}
+	p.spp_pathmaxrxt = (uint16_t)o->path_retrans;
+	if (o->hb_ms || o->path_retrans)
+		set(SCTP_PEER_ADDR_PARAMS, &p, sizeof p, "SCTP_PEER_ADDR_PARAMS");
+}
+
 void stack_open(const struct options *o)
 {
 	/* RFC 6951 is a matter of the whole network namespace here, and of sockets
 	 * made after this. */
 	sysctl("encap_port", o->udp ? o->udp_peer : 0);
 	sysctl("udp_port", o->udp ? o->udp_port : 0);
+	/* A path is to be given up by Path.Max.Retrans, and not to be "potentially
+	 * failed" (RFC 7829) before. */
+	sysctl("pf_enable", !o->path_retrans);
 
 	sock = socket(AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP);
 	if (sock < 0)
@@ -71,36 +108,39 @@ void stack_open(const struct options *o)
 	ev.se_type = SCTP_ASSOC_CHANGE;
 	ev.se_on = 1;
 	set(SCTP_EVENT, &ev, sizeof ev, "SCTP_EVENT");
+	ev.se_type = SCTP_PEER_ADDR_CHANGE;
+	set(SCTP_EVENT, &ev, sizeof ev, "SCTP_EVENT");
 	int on = 1;
 	set(SCTP_RECVRCVINFO, &on, sizeof on, "SCTP_RECVRCVINFO");
 
-	if (o->hb_ms) {
-		struct sctp_paddrparams p;
-		memset(&p, 0, sizeof p);
-		p.spp_hbinterval = (uint32_t)o->hb_ms;
-		p.spp_flags = SPP_HB_ENABLE;
-		set(SCTP_PEER_ADDR_PARAMS, &p, sizeof p, "SCTP_PEER_ADDR_PARAMS");
-	}
-	struct sockaddr_in me = address(o->local, o->server ? o->port : o->local_port);
+	timers(o);
+	struct sockaddr_in me = address(o->local[0], o->server ? o->port : o->local_port);
 	if (bind(sock, (struct sockaddr *)&me, sizeof me) < 0)
 		die("bind");
+	for (int i = 1; o->local[i]; i++) {
+		me = address(o->local[i], 0); /* the port is that of the first */
+		set(SCTP_SOCKOPT_BINDX_ADD, &me, sizeof me, "SCTP_SOCKOPT_BINDX_ADD");
+	}
 	if (o->server && listen(sock, 1) < 0)
 		die("listen");
 }
 
-void stack_connect(const struct options *o)
+int stack_connect(const struct options *o)
 {
-	struct sockaddr_in to = address(o->remote, o->port);
-	if (connect(sock, (struct sockaddr *)&to, sizeof to) < 0)
-		die("connect");
+	struct sockaddr_in to[MAX_ADDRS];
+	int n = 0;
+	for (; o->remote[n]; n++)
+		to[n] = address(o->remote[n], o->port);
+	return setsockopt(sock, IPPROTO_SCTP, SCTP_SOCKOPT_CONNECTX, to, (socklen_t)n * sizeof *to);
 }
 
 static void assoc_change(const struct sctp_assoc_change *c, struct event *ev)
 {
 	switch (c->sac_state) {
 	case SCTP_COMM_UP:
+	case SCTP_RESTART:
 		assoc = c->sac_assoc_id;
-		ev->what = GOT_UP;
+		ev->what = c->sac_state == SCTP_COMM_UP ? GOT_UP : GOT_RESTART;
 		ev->streams_out = c->sac_outbound_streams;
 		ev->streams_in = c->sac_inbound_streams;
 		break;
@@ -113,6 +153,20 @@ static void assoc_change(const struct sctp_assoc_change *c, struct event *ev)
 		ev->cause = ntohs(c->sac_error); /* as it came from the wire */
 		break;
 	}
+}
+
+static void path_change(const struct sctp_paddr_change *c, struct event *ev)
+{
+	struct sockaddr_in a;
+	memcpy(&a, &c->spc_aaddr, sizeof a);
+	inet_ntop(AF_INET, &a.sin_addr, ev->addr, sizeof ev->addr);
+	switch (c->spc_state) {
+	case SCTP_ADDR_AVAILABLE: ev->path = "available"; break;
+	case SCTP_ADDR_UNREACHABLE: ev->path = "unreachable"; break;
+	case SCTP_ADDR_CONFIRMED: ev->path = "confirmed"; break;
+	default: return;
+	}
+	ev->what = GOT_PATH;
 }
 
 static const struct sctp_rcvinfo *rcvinfo(struct msghdr *m)
@@ -144,6 +198,8 @@ void stack_next(uint8_t *buf, size_t cap, struct event *ev)
 		const union sctp_notification *note = (const void *)buf;
 		if (note->sn_header.sn_type == SCTP_ASSOC_CHANGE)
 			assoc_change(&note->sn_assoc_change, ev);
+		if (note->sn_header.sn_type == SCTP_PEER_ADDR_CHANGE)
+			path_change(&note->sn_paddr_change, ev);
 		return;
 	}
 	if (n == 0)
@@ -196,4 +252,14 @@ int stack_shutdown(void)
 int stack_abort(const char *reason)
 {
 	return send_info(0, 0, SCTP_ABORT, (const uint8_t *)reason, strlen(reason));
+}
+
+int stack_primary(const char *addr, uint16_t port)
+{
+	struct sctp_setprim p;
+	memset(&p, 0, sizeof p);
+	p.ssp_assoc_id = assoc;
+	struct sockaddr_in a = address(addr, port);
+	memcpy(&p.ssp_addr, &a, sizeof a);
+	return setsockopt(sock, IPPROTO_SCTP, SCTP_PRIMARY_ADDR, &p, sizeof p);
 }

@@ -26,8 +26,11 @@ func (*stack) Name() string { return "ours" }
 
 // open makes a host of our own for the run.
 func (s *stack) open(o driver.Options) (err error) {
+	if s.host != nil {
+		return nil
+	}
 	hc := socketapi.HostConfig{Transport: socketapi.RawIP}
-	local, err := netip.ParseAddr(o.Local)
+	local, err := addresses(o.Local)
 	if err != nil {
 		return err
 	}
@@ -35,18 +38,36 @@ func (s *stack) open(o driver.Options) (err error) {
 		hc.Transport = socketapi.UDP
 		hc.UDP.RemotePort = uint16(o.UDPPeer)
 		if o.UDPPort != 0 {
-			hc.UDP.Listen = netip.AddrPortFrom(local, uint16(o.UDPPort))
+			hc.UDP.Listen = netip.AddrPortFrom(local[0], uint16(o.UDPPort))
 		}
 	}
 	s.host, err = socketapi.NewHost(hc)
 	s.cfg = socketapi.Config{
-		LocalAddr:  &socketapi.Addr{IPs: []netip.Addr{local}, Port: uint16(o.LocalPort)},
+		LocalAddr:  &socketapi.Addr{IPs: local, Port: uint16(o.LocalPort)},
 		OutStreams: uint16(o.Streams), MaxInStreams: 2048, HeartbeatInterval: o.HeartbeatInterval,
-		// An ABORT may be lost, and pion answers nothing after it: silence has
-		// to be noticed within the run.
-		RTOMax: 2 * time.Second, MaxRetransmits: 8,
+		RTOInitial: o.RTOMin, RTOMin: o.RTOMin, RTOMax: o.RTOMax, SackDelay: o.SackDelay,
+		MaxPathRetransmits: o.PathRetrans, MaxRetransmits: o.AssocRetrans,
+	}
+	// An ABORT may be lost, and pion answers nothing after it: silence has to be
+	// noticed within the run.
+	if s.cfg.RTOMax == 0 {
+		s.cfg.RTOMax = 2 * time.Second
+	}
+	if s.cfg.MaxRetransmits == 0 {
+		s.cfg.MaxRetransmits = 8
 	}
 	return err
+}
+
+func addresses(list []string) (out []netip.Addr, err error) {
+	for _, s := range list {
+		a, err := netip.ParseAddr(s)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, a)
+	}
+	return out, nil
 }
 
 func (s *stack) Listen(o driver.Options) error {
@@ -70,11 +91,11 @@ func (s *stack) Dial(o driver.Options) (driver.Assoc, error) {
 	if err := s.open(o); err != nil {
 		return nil, err
 	}
-	remote, err := netip.ParseAddr(o.Remote)
+	remote, err := addresses(o.Remote)
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.host.DialAddr(context.Background(), &socketapi.Addr{IPs: []netip.Addr{remote}, Port: uint16(o.Port)}, &s.cfg)
+	c, err := s.host.DialAddr(context.Background(), &socketapi.Addr{IPs: remote, Port: uint16(o.Port)}, &s.cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +103,43 @@ func (s *stack) Dial(o driver.Options) (driver.Assoc, error) {
 }
 
 type assoc struct {
-	c   *socketapi.Conn
-	buf []byte
+	c         *socketapi.Conn
+	buf       []byte
+	restarted bool
+	onPath    func(addr, state string)
 }
 
-func newAssoc(c *socketapi.Conn) *assoc { return &assoc{c: c, buf: make([]byte, 64<<10)} }
+func newAssoc(c *socketapi.Conn) *assoc {
+	a := &assoc{c: c, buf: make([]byte, 64<<10), onPath: func(string, string) {}}
+	c.OnNotification(a.note)
+	return a
+}
+
+// OnPath implements driver.Multihomed.
+func (a *assoc) OnPath(f func(addr, state string)) { a.onPath = f }
+
+// SetPrimary implements driver.Multihomed.
+func (a *assoc) SetPrimary(addr string) error {
+	ip, err := netip.ParseAddr(addr)
+	if err != nil {
+		return err
+	}
+	return a.c.SetPrimary(ip)
+}
+
+// note takes a notification, in line with the messages. That the peer has
+// restarted has to end RecvMsg, and a deadline does that.
+func (a *assoc) note(n socketapi.Notification) {
+	switch {
+	case n.Kind == socketapi.AssocChanged && n.Change == socketapi.Restarted:
+		a.restarted = true
+		a.c.SetReadDeadline(time.Unix(1, 0))
+	case n.Kind == socketapi.PathChanged:
+		states := map[socketapi.PathEvent]string{socketapi.PathAvailable: "available",
+			socketapi.PathUnreachable: "unreachable", socketapi.PathConfirmed: "confirmed"}
+		a.onPath(n.Addr.String(), states[n.Path])
+	}
+}
 
 func (a *assoc) Streams() (out, in int) {
 	s := a.c.Status()
@@ -102,6 +155,15 @@ func (a *assoc) Send(stream uint16, ppid uint32, unordered bool, p []byte) error
 func (a *assoc) Recv() (driver.Msg, error) {
 	for have := 0; ; {
 		n, info, err := a.c.RecvMsg(a.buf[have:])
+		if errors.Is(err, socketapi.ErrMessageCut) {
+			have = 0 // why, the next call says
+			continue
+		}
+		if a.restarted {
+			a.restarted = false
+			a.c.SetReadDeadline(time.Time{})
+			return driver.Msg{}, driver.ErrRestarted
+		}
 		if err != nil {
 			return driver.Msg{}, a.end(err)
 		}

@@ -40,14 +40,14 @@ func (s *stack) open() error {
 	if s.opt.Port != 5000 {
 		return errors.New("pion knows no SCTP port but 5000")
 	}
-	sock, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(s.opt.Local), Port: s.opt.UDPPort})
+	sock, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.ParseIP(s.opt.Local[0]), Port: s.opt.UDPPort})
 	if err != nil {
 		return err
 	}
 	sock.SetReadBuffer(4 << 20)
 	s.wire = &wire{UDPConn: sock}
-	if s.opt.Remote != "" {
-		s.wire.peer.Store(&net.UDPAddr{IP: net.ParseIP(s.opt.Remote), Port: s.opt.UDPPeer})
+	if s.opt.Remote[0] != "" {
+		s.wire.peer.Store(&net.UDPAddr{IP: net.ParseIP(s.opt.Remote[0]), Port: s.opt.UDPPeer})
 	}
 	return nil
 }

@@ -1,0 +1,189 @@
+package interop
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/gosctp/gosctp/interop/lab"
+	"github.com/gosctp/gosctp/sim/impair"
+)
+
+// A death is what happens to the first link, which carries the primary paths.
+type death struct {
+	name       string
+	kill, heal func(*lab.Paths) error
+}
+
+var (
+	nearDown = death{"near-down", func(p *lab.Paths) error { return p.NearDown(0) }, func(p *lab.Paths) error { return p.NearUp(0) }}
+	farDown  = death{"far-down", func(p *lab.Paths) error { return p.FarDown(0) }, func(p *lab.Paths) error { return p.FarUp(0) }}
+	silent   = death{"silent", func(p *lab.Paths) error { return p.Mute(0) }, func(p *lab.Paths) error { return p.Unmute(0) }}
+	// What is for the first far address goes by the second link then, and is
+	// taken there for a forgery.
+	detour = death{"detour", func(p *lab.Paths) error {
+		if err := p.Detour(); err != nil {
+			return err
+		}
+		if err := p.FarReversePath(true); err != nil {
+			return err
+		}
+		return p.NearDown(0)
+	}, func(p *lab.Paths) error {
+		if err := p.FarReversePath(false); err != nil {
+			return err
+		}
+		return p.NearUp(0)
+	}}
+)
+
+// A failover is a transfer in both directions that loses its primary path and
+// gets it back.
+type failover struct {
+	peer     *stack
+	weDial   bool
+	death    death
+	impaired bool
+}
+
+func (f failover) String() string {
+	who, link := f.peer.name+"-ours", "clean"
+	if f.weDial {
+		who = "ours-" + f.peer.name
+	}
+	if f.impaired {
+		link = "impaired"
+	}
+	return fmt.Sprintf("%s/%s/%s", who, f.death.name, link)
+}
+
+// The first of two links dies in mid-transfer and returns. Both sides give up
+// their primary path when RTO and Path.Max.Retrans say so, go on over the other,
+// and use the first one again when it is back. No message is lost, doubled or
+// out of order.
+// R-5.3.3 R-6.4.1 R-8.2 R-8.3: see the requirement ids at the checks.
+func TestFailover(t *testing.T) {
+	var all []failover
+	for _, peer := range []*stack{linux, usrsctp} {
+		for _, weDial := range []bool{true, false} {
+			for _, d := range []death{nearDown, farDown, silent, detour} {
+				for _, impaired := range []bool{false, true} {
+					all = append(all, failover{peer, weDial, d, impaired})
+				}
+			}
+		}
+	}
+	for _, f := range all {
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			f.do(t)
+		})
+	}
+}
+
+func (f failover) do(t *testing.T) {
+	var imp *impair.Config
+	if f.impaired {
+		imp = &impairment
+	}
+	p := newPair(t, f.peer, imp)
+	us, them := p.both(f.weDial)
+	sides := []*side{us, them}
+	// To the client's stack the user has vouched for both addresses (RFC 9260
+	// section 5.4); the server's has to ask.
+	server := them
+	if !f.weDial {
+		server = us
+	}
+	if _, err := server.Wait(wait, "both addresses to be confirmed", func(lines []string) (string, bool) {
+		asked := 0 // for the other address than that of the handshake, or for both
+		for i, to := range server.to {
+			if slices.Contains(lines, "EVENT path "+to+" confirmed") {
+				asked |= i + 1
+			}
+		}
+		return "", asked == 3 || asked != 0 && server.name == "ours"
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range sides {
+		s.progress(100)
+	}
+
+	before := time.Now()
+	if err := f.death.kill(p.paths); err != nil {
+		t.Fatal(err)
+	}
+	dead := time.Now()
+	// RFC 9260 section 8.2: PathRetrans+1 timeouts in a row, the first of which
+	// was under way already; a heartbeat may have been one of them.
+	lower, upper := backoff(rtoMin, pathRetrans), (pathRetrans+1)*rtoMax+slack
+	lost := make([]time.Time, 2)
+	for i, s := range sides {
+		lost[i] = s.event("path "+s.to[0]+" unreachable", before, upper)
+	}
+	for _, s := range sides {
+		s.progress(100)
+	}
+
+	healed := time.Now()
+	if err := f.death.heal(p.paths); err != nil {
+		t.Fatal(err)
+	}
+	// A heartbeat each HB.interval + RTO +-50 %. On a bad link some are lost.
+	cycle := hbInterval + rtoMax*3/2 + rtoMax
+	returns := cycle + slack
+	if f.impaired {
+		returns += 2 * cycle
+	}
+	back := make([]time.Time, 2)
+	for i, s := range sides {
+		back[i] = s.event("path "+s.to[0]+" available", healed, returns)
+	}
+	for _, s := range sides {
+		s.progress(100)
+	}
+	p.stop(us, them)
+
+	sent := p.packets()
+	for i, s := range sides {
+		var life time.Time // when the other side was last heard before
+		var alternate, late int
+		var again time.Time
+		for _, k := range sent {
+			first, data := k.Dst == s.to[0], k.Has(chunkData)
+			switch {
+			case slices.Contains(s.to[:], k.Src) && k.At.Before(before):
+				life = k.At
+			case first && data && k.At.After(lost[i]) && k.At.Before(healed):
+				late++
+			case k.Dst == s.to[1] && data && k.At.After(lost[i]) && k.At.Before(healed):
+				alternate++
+			case first && data && k.At.After(healed) && again.IsZero():
+				again = k.At
+			}
+		}
+		took := lost[i].Sub(life)
+		if took < lower-20*time.Millisecond || lost[i].Sub(dead) > upper {
+			t.Errorf("%s gave the path up after %v, want %v to %v", s.name, took, lower, upper)
+		}
+		if late > 0 || alternate < 50 {
+			t.Errorf("%s then sent %d packets with DATA to the dead address, and %d to the other one", s.name, late, alternate)
+		}
+		if again.IsZero() {
+			t.Errorf("%s sent no DATA on the path that was back", s.name)
+		}
+		t.Logf("%s gave the path up after %v and took it back %v after its return, DATA %v after", s.name, took.Round(time.Millisecond),
+			back[i].Sub(healed).Round(time.Millisecond), again.Sub(healed).Round(time.Millisecond))
+	}
+}
+
+// backoff is the sum of the first timeouts in a row.
+func backoff(rto time.Duration, timeouts int) (sum time.Duration) {
+	for range timeouts {
+		sum += min(rto, rtoMax)
+		rto *= 2
+	}
+	return sum
+}
