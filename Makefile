@@ -29,10 +29,11 @@ cross:
 interop:
 	$(CITEST) -only setup,interop
 
-# Hours, not minutes: 10,000 messages in each direction of each run.
+# Hours, not minutes: 10,000 messages in each direction of each run, and every
+# way in which a path can die.
 interop-full:
 	$(CITEST) -only setup
-	cd interop && go test -count=1 -timeout 6h -parallel 8 . -messages 10000
+	cd interop && go test -count=1 -timeout 6h -parallel 8 . -messages 10000 -full
 
 fuzz:
 	@go list -f '{{.Dir}}' ./... | while read dir; do \

@@ -20,18 +20,18 @@ var (
 	nearDown = death{"near-down", func(p *lab.Paths) error { return p.NearDown(0) }, func(p *lab.Paths) error { return p.NearUp(0) }}
 	farDown  = death{"far-down", func(p *lab.Paths) error { return p.FarDown(0) }, func(p *lab.Paths) error { return p.FarUp(0) }}
 	silent   = death{"silent", func(p *lab.Paths) error { return p.Mute(0) }, func(p *lab.Paths) error { return p.Unmute(0) }}
-	// What is for the first far address goes by the second link then, and is
-	// taken there for a forgery.
+	// What is for the first far address goes by the second link then, and on its
+	// way is taken for a forgery, from either of our addresses.
 	detour = death{"detour", func(p *lab.Paths) error {
 		if err := p.Detour(); err != nil {
 			return err
 		}
-		if err := p.FarReversePath(true); err != nil {
+		if err := p.ReversePath(true); err != nil {
 			return err
 		}
 		return p.NearDown(0)
 	}, func(p *lab.Paths) error {
-		if err := p.FarReversePath(false); err != nil {
+		if err := p.ReversePath(false); err != nil {
 			return err
 		}
 		return p.NearUp(0)
@@ -62,17 +62,17 @@ func (f failover) String() string {
 // their primary path when RTO and Path.Max.Retrans say so, go on over the other,
 // and use the first one again when it is back. No message is lost, doubled or
 // out of order.
-// R-5.3.3 R-6.4.1 R-8.2 R-8.3: see the requirement ids at the checks.
+//
+// R-5.4-02 R-6.4-01 R-6.4.1-01 R-8.2-02 R-8.2-03 R-8.2-05 R-8.3-07 R-8.3-11 R-8.3-13
 func TestFailover(t *testing.T) {
-	var all []failover
-	for _, peer := range []*stack{linux, usrsctp} {
-		for _, weDial := range []bool{true, false} {
-			for _, d := range []death{nearDown, farDown, silent, detour} {
-				for _, impaired := range []bool{false, true} {
-					all = append(all, failover{peer, weDial, d, impaired})
-				}
-			}
-		}
+	all := []failover{
+		{linux, true, nearDown, false}, {linux, true, silent, true}, {linux, true, detour, false},
+		{linux, false, silent, false}, {linux, false, farDown, true},
+		{usrsctp, true, silent, false}, {usrsctp, true, nearDown, true},
+		{usrsctp, false, nearDown, false}, {usrsctp, false, farDown, false},
+	}
+	if *full {
+		all = everyFailover()
 	}
 	for _, f := range all {
 		t.Run(f.String(), func(t *testing.T) {
@@ -80,6 +80,22 @@ func TestFailover(t *testing.T) {
 			f.do(t)
 		})
 	}
+}
+
+func everyFailover() (all []failover) {
+	for _, peer := range []*stack{linux, usrsctp} {
+		for _, weDial := range []bool{true, false} {
+			for _, d := range []death{nearDown, farDown, silent, detour} {
+				if peer == usrsctp && d.name == detour.name {
+					continue // it pairs its addresses with the other side's regardless of routes
+				}
+				for _, impaired := range []bool{false, true} {
+					all = append(all, failover{peer, weDial, d, impaired})
+				}
+			}
+		}
+	}
+	return all
 }
 
 func (f failover) do(t *testing.T) {
@@ -103,7 +119,7 @@ func (f failover) do(t *testing.T) {
 				asked |= i + 1
 			}
 		}
-		return "", asked == 3 || asked != 0 && server.name == "ours"
+		return "", asked == 3 || asked != 0 && f.peer != usrsctp || asked != 0 && server == us
 	}); err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +132,10 @@ func (f failover) do(t *testing.T) {
 		t.Fatal(err)
 	}
 	dead := time.Now()
-	// RFC 9260 section 8.2: PathRetrans+1 timeouts in a row, the first of which
-	// was under way already; a heartbeat may have been one of them.
-	lower, upper := backoff(rtoMin, pathRetrans), (pathRetrans+1)*rtoMax+slack
+	// RFC 9260 section 8.2: Path.Max.Retrans+1 timeouts in a row, the first of
+	// which was under way already, and one of which may be a heartbeat's. What
+	// had arrived, but whose acknowledgement died, may clear the counter once.
+	lower, upper := backoff(rtoMin, pathRetrans), (pathRetrans+2)*rtoMax+slack
 	lost := make([]time.Time, 2)
 	for i, s := range sides {
 		lost[i] = s.event("path "+s.to[0]+" unreachable", before, upper)
@@ -168,7 +185,8 @@ func (f failover) do(t *testing.T) {
 		if took < lower-20*time.Millisecond || lost[i].Sub(dead) > upper {
 			t.Errorf("%s gave the path up after %v, want %v to %v", s.name, took, lower, upper)
 		}
-		if late > 0 || alternate < 50 {
+		// With no path left, any will do.
+		if none, _ := s.saw("path "+s.to[1]+" unreachable", lost[i]); late > 0 && !none || alternate < 50 {
 			t.Errorf("%s then sent %d packets with DATA to the dead address, and %d to the other one", s.name, late, alternate)
 		}
 		if again.IsZero() {

@@ -17,6 +17,7 @@ var (
 	messages = flag.Int("messages", 250, "messages in each direction of a run")
 	seed     = flag.Uint64("seed", 0, "what messages and impairment are made from; 0: another in each run")
 	lanes    = flag.Int("lanes", 4, "runs against the Linux kernel at a time")
+	full     = flag.Bool("full", false, "every way in which a path can die, with each stack in each role, instead of a choice")
 	keep     = flag.String("keep", "", "folder in which to keep the capture and output of each run")
 )
 

@@ -22,7 +22,7 @@ const (
 	rtoMax      = time.Second
 	pathRetrans = 2
 	hbInterval  = time.Second
-	slack       = 3 * time.Second // for a busy machine
+	slack       = 2 * time.Second // for a busy machine
 )
 
 // A pair is ours at the near end of two links, and another stack at the far end.
@@ -129,7 +129,7 @@ func (p *pair) start(weAre bool, role string, args ...string) *side {
 	}
 	argv := []string{program, role, "--local", strings.Join(s.own[:], ","), "--remote", strings.Join(s.to[:], ","), "--primary", s.to[0],
 		"--transport", "raw", "--port", fmt.Sprint(port), "--local-port", fmt.Sprint(clientPort),
-		"--messages", "1000000", "--until-stop", "--pace-us", "5000", "--seed", fmt.Sprint(*seed), "--max-size", fmt.Sprint(maxSize),
+		"--messages", "1000000", "--until-stop", "--pace-us", "5000", "--seed", fmt.Sprint(*seed), "--max-size", "20000",
 		"--streams", "16", "--unordered-every", "4", "--hb-ms", millis(hbInterval), "--rto-min-ms", millis(rtoMin), "--rto-max-ms", millis(rtoMax),
 		"--sack-ms", "20", "--path-retrans", fmt.Sprint(pathRetrans), "--timeout", "100", "--hold"}
 	s.Peer = start(p.t, at, append(argv, args...))
@@ -171,6 +171,12 @@ func (s *side) event(line string, after time.Time, timeout time.Duration) time.T
 		s.p.t.Fatalf("%s: %v", s.name, err)
 	}
 	return at
+}
+
+// saw says whether and when a line came after a time.
+func (s *side) saw(line string, after time.Time) (bool, time.Time) {
+	at, ok := s.Printed("EVENT "+line, after)
+	return ok, at
 }
 
 // progress waits until so many more messages have been received, or received

@@ -159,7 +159,7 @@ func (l *Lane) attach() error {
 		if err := lab.OffloadsOff(l.Host, dev); err != nil {
 			return err
 		}
-		if err := l.Run("ip", "addr", "add", link.guest+"/24", "dev", protocol.Device(link.n)); err != nil {
+		if err := l.Run("ip", "addr", "add", link.guest+"/24", "dev", l.Device(i)); err != nil {
 			return err
 		}
 	}
@@ -284,7 +284,7 @@ type Lane struct {
 }
 
 // Device returns what the VM calls one of the lane's links, 0 or 1.
-func (l *Lane) Device(link int) string { return protocol.Device(links(l.n)[link].n) }
+func (l *Lane) Device(link int) string { return protocol.LaneDevice(link) }
 
 // Take waits for a free lane, and undoes what peers/linux may have set for its
 // last user. Release gives it back.

@@ -69,7 +69,7 @@ func (p *Paths) join(imp *impair.Config, seed uint64) error {
 	if err := p.Router.Forward(); err != nil {
 		return err
 	}
-	return p.Router.ReversePath(false)
+	return p.ReversePath(false)
 }
 
 func (p *Paths) nearRoute(link int) error {
@@ -132,25 +132,18 @@ func (p *Paths) FarUp(link int) error {
 }
 
 // Detour gives near a route to everywhere by its second link. When the first
-// is down, what is for the far end of it arrives by the second one.
+// is down, what is for the far end of it leaves by the second one.
 func (p *Paths) Detour() error {
 	return p.near.Run("ip", "route", "add", "default", "via", nearRouters[1], "metric", "1000")
 }
 
-// FarReversePath has the far side take packets only by the link by which it
-// would answer, or by any.
-func (p *Paths) FarReversePath(strict bool) error {
-	return p.far.Run("sh", "-c", reversePath(strict))
-}
-
-// ReversePath has the namespace take packets only by the device by which it
-// would answer, or by any.
-func (n *Namespace) ReversePath(strict bool) error { return n.Run("sh", "-c", reversePath(strict)) }
-
-func reversePath(strict bool) string {
+// ReversePath has the router and the far side take packets only by the device
+// by which they would answer, or by any.
+func (p *Paths) ReversePath(strict bool) error {
 	v := 0
 	if strict {
 		v = 1
 	}
-	return fmt.Sprintf("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo %d >$f; done", v)
+	filter := fmt.Sprintf("for f in /proc/sys/net/ipv4/conf/*/rp_filter; do echo %d >$f; done", v)
+	return errorOf(p.Router.Run("sh", "-c", filter), p.far.Run("sh", "-c", filter))
 }

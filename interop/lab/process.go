@@ -117,16 +117,28 @@ func (p *Peer) WaitLine(prefix string, timeout time.Duration) (string, error) {
 
 // WaitEvent waits for a line that was printed after a time.
 func (p *Peer) WaitEvent(line string, after time.Time, timeout time.Duration) (at time.Time, err error) {
-	_, err = p.Wait(timeout, "the line "+line, func(lines []string) (string, bool) {
-		for i, l := range lines {
-			if l == line && p.at[i].After(after) {
-				at = p.at[i]
-				return l, true
-			}
-		}
-		return "", false
+	_, err = p.Wait(timeout, "the line "+line, func([]string) (string, bool) {
+		var ok bool
+		at, ok = p.printed(line, after)
+		return line, ok
 	})
 	return at, err
+}
+
+// Printed says when a line was printed, if it was after a time.
+func (p *Peer) Printed(line string, after time.Time) (time.Time, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.printed(line, after)
+}
+
+func (p *Peer) printed(line string, after time.Time) (time.Time, bool) {
+	for i, l := range p.lines {
+		if l == line && p.at[i].After(after) {
+			return p.at[i], true
+		}
+	}
+	return time.Time{}, false
 }
 
 // WaitEnd waits for the program to end.

@@ -102,7 +102,7 @@ func modules(dir string) error {
 	if err := os.Symlink(dir, "/mnt/lib/modules"); err != nil {
 		return err
 	}
-	for _, m := range []string{"hmac", "md5", "sha1_generic", "sha256_generic", "sctp", "sctp_diag"} {
+	for _, m := range []string{"hmac", "md5", "sha1_generic", "sha256_generic", "sctp", "sctp_diag", "macvlan"} {
 		if err := run("modprobe", "-d", "/mnt", m); err != nil {
 			return err
 		}
@@ -112,20 +112,24 @@ func modules(dir string) error {
 
 // links attaches to the host's devices. The lanes get no address yet: the host
 // has to move its ends first, and a packet that is sent while such an end is
-// down makes the driver give the device up for good.
+// down makes the driver give the device up for good. It also opens its end anew
+// when the device is set up, by a name that has changed; so what a lane has are
+// devices on top of these, which may be set down.
 func links(c protocol.Config) error {
 	cmds := []string{"ip link set lo up", "ip addr add " + c.Control + "/24 dev vec0", "ip link set vec0 up"}
 	for i := 1; i <= c.Lanes; i++ {
 		ns := protocol.Lane(i)
 		cmds = append(cmds, "ip netns add "+ns, "ip -n "+ns+" link set lo up")
-		for _, n := range protocol.Links(i) {
-			dev := protocol.Device(n)
+		for k, n := range protocol.Links(i) {
+			below, dev := protocol.Device(n), protocol.LaneDevice(k)
 			cmds = append(cmds,
-				"ip link set "+dev+" netns "+ns,
-				"ip -n "+ns+" link set "+dev+" addrgenmode none",
+				"ip link set "+below+" addrgenmode none",
 				// The driver of these devices loses SCTP in UDP that comes to it unsegmented.
-				"ip -n "+ns+" link set "+dev+" mtu 1500 gso_max_size 1500",
-				"ip -n "+ns+" link set "+dev+" up")
+				"ip link set "+below+" mtu 1500 gso_max_size 1500",
+				"ip link set "+below+" up",
+				"ip link add link "+below+" name "+dev+" netns "+ns+" type macvlan mode passthru",
+				"ip -n "+ns+" link set "+dev+" addrgenmode none",
+				"ip -n "+ns+" link set "+dev+" gso_max_size 1500 up")
 		}
 	}
 	for _, l := range cmds {

@@ -50,7 +50,10 @@ func Lane(i int) string { return "lane" + strconv.Itoa(i) }
 // Links returns the numbers of a lane's two devices; number 0 is the control link.
 func Links(lane int) [2]int { return [2]int{2*lane - 1, 2 * lane} }
 
-// Device returns the name of a device in the guest.
+// LaneDevice returns the name of a lane's device, 0 or 1, in its namespace.
+func LaneDevice(link int) string { return "sctp" + strconv.Itoa(link) }
+
+// Device returns the name of the device below it.
 func Device(n int) string { return "vec" + strconv.Itoa(n) }
 
 // A Request asks for a program to be run in a lane. It is one line of JSON.
