@@ -103,24 +103,26 @@ var (
 )
 
 // vm boots the kernel peer, once for all tests.
-var vm = sync.OnceValues(func() (*kernelvm.VM, error) {
+var vm = sync.OnceValues(func() (*kernelvm.VM, error) { return boot(*lanes) })
+
+// boot boots a VM with so many lanes.
+func boot(lanes int) (*kernelvm.VM, error) {
 	if err := kernelvm.Available(); err != nil {
 		return nil, err
 	}
-	p, err := programs()
+	guest, err := guest()
 	if err != nil {
 		return nil, err
 	}
-	if err := p.Go("guest", ".", "./kernelvm/guest"); err != nil {
+	dir, err := os.MkdirTemp(filepath.Dir(guest), "vm")
+	if err != nil {
 		return nil, err
 	}
-	dir := filepath.Join(p.Dir, "vm")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return nil, err
-	}
-	v, err := kernelvm.Start(p.Path("guest"), dir, *lanes)
+	v, err := kernelvm.Start(guest, dir, lanes)
 	if err != nil {
 		return nil, fmt.Errorf("kernel VM: %w", err)
 	}
 	return v, nil
-})
+}
+
+var guest = once("guest", func(p *lab.Programs) error { return p.Go("guest", ".", "./kernelvm/guest") })

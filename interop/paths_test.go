@@ -6,11 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/gosctp/gosctp/interop/kernelvm"
 	"github.com/gosctp/gosctp/interop/lab"
 	"github.com/gosctp/gosctp/interop/workload"
 	"github.com/gosctp/gosctp/sim/impair"
@@ -33,16 +35,34 @@ type pair struct {
 	near, far   lab.Place
 	oursProgram string
 	peerProgram string
+	vm          *kernelvm.VM // the peer's own, nil if it shares the one of all
 	capture     *lab.Capture
 	dir         string
-	closed      bool
 }
 
 // newPair makes the namespaces and the links, and captures what the router gets.
 func newPair(t *testing.T, peer *stack, imp *impair.Config) *pair {
 	t.Helper()
+	return (&pair{t: t, peer: peer}).ready(imp)
+}
+
+// newMortalPair is newPair with the kernel in a VM of its own, which may crash.
+func newMortalPair(t *testing.T) *pair {
+	t.Helper()
 	needLab(t)
-	p := &pair{t: t, peer: peer, dir: t.TempDir()}
+	v, err := boot(1)
+	if err != nil {
+		skip(t, err)
+	}
+	t.Cleanup(v.Stop)
+	return (&pair{t: t, peer: linux, vm: v}).ready(nil)
+}
+
+func (p *pair) ready(imp *impair.Config) *pair {
+	t, peer := p.t, p.peer
+	t.Helper()
+	needLab(t)
+	p.dir = t.TempDir()
 	var err error
 	if p.oursProgram, err = ours.build(); err == nil {
 		p.peerProgram, err = peer.build()
@@ -73,9 +93,11 @@ func (p *pair) wire(imp *impair.Config) {
 	var devs [2]string
 	var err error
 	if p.peer.inVM {
-		v, err := vm()
-		if err != nil {
-			skip(t, err)
+		v := p.vm
+		if v == nil {
+			if v, err = vm(); err != nil {
+				skip(t, err)
+			}
 		}
 		lane, err := v.Take()
 		if err != nil {
@@ -116,6 +138,7 @@ type side struct {
 	p       *pair
 	name    string
 	own, to [2]string // its addresses, and the other's
+	hears   bool      // messages are sent to it
 }
 
 // start starts a side, ours or the other one.
@@ -133,6 +156,7 @@ func (p *pair) start(weAre bool, role string, args ...string) *side {
 		"--streams", "16", "--unordered-every", "4", "--hb-ms", millis(hbInterval), "--rto-min-ms", millis(rtoMin), "--rto-max-ms", millis(rtoMax),
 		"--sack-ms", "20", "--path-retrans", fmt.Sprint(pathRetrans), "--timeout", "100", "--hold"}
 	s.Peer = start(p.t, at, append(argv, args...))
+	s.hears = role == "server" || !slices.Contains(args, "up") // as in --direction up
 	p.t.Cleanup(func() {
 		if p.t.Failed() {
 			p.t.Logf("%s %s:\n%s", s.name, role, clip(s.Output()))
@@ -183,6 +207,9 @@ func (s *side) saw(line string, after time.Time) (bool, time.Time) {
 // since the workload began anew.
 func (s *side) progress(n int) {
 	s.p.t.Helper()
+	if !s.hears {
+		return
+	}
 	base := -1
 	_, err := s.Wait(wait, "progress", func(lines []string) (string, bool) {
 		last := 0
@@ -241,4 +268,27 @@ func (p *pair) packets() []lab.Packet {
 		p.t.Errorf("frame %d: %s\n%s", f.Frame, f.What, lab.Explain(p.capture.File, f.Frame))
 	}
 	return d.Sent
+}
+
+// pairName names a pair by who dials.
+func pairName(peer *stack, weDial bool) string {
+	if weDial {
+		return "ours-" + peer.name
+	}
+	return peer.name + "-ours"
+}
+
+func role(dials bool) string {
+	if dials {
+		return "client"
+	}
+	return "server"
+}
+
+// addrs returns the addresses of our side, or of the other.
+func addrs(ours bool) [2]string {
+	if ours {
+		return lab.NearAddrs
+	}
+	return lab.FarAddrs
 }

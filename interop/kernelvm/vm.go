@@ -74,6 +74,7 @@ type VM struct {
 	lanes   []*lab.Namespace
 	free    chan *Lane
 	cmd     *exec.Cmd
+	guest   string
 	dir     string
 	gone    chan struct{} // closed when the process has ended
 	stop    func()
@@ -83,7 +84,7 @@ type VM struct {
 // Start boots a VM. guest is the program of package kernelvm/guest; dir is for
 // the console log.
 func Start(guest, dir string, lanes int) (vm *VM, err error) {
-	vm = &VM{dir: dir, free: make(chan *Lane, lanes), gone: make(chan struct{})}
+	vm = &VM{guest: guest, dir: dir, free: make(chan *Lane, lanes)}
 	vm.stop = lab.OnExit(vm.close)
 	reap()
 	defer func() {
@@ -98,7 +99,7 @@ func Start(guest, dir string, lanes int) (vm *VM, err error) {
 		return vm, err
 	}
 	began := time.Now()
-	if err := vm.boot(guest, lanes); err != nil {
+	if err := vm.boot(lanes); err != nil {
 		return vm, err
 	}
 	if err := vm.settle(began); err != nil {
@@ -186,10 +187,10 @@ func reap() {
 	}
 }
 
-func (vm *VM) boot(guest string, lanes int) error {
+func (vm *VM) boot(lanes int) error {
 	cfg := protocol.Config{Modules: modules, Control: controlGuest, Lanes: lanes}
 	argv := vm.control.Command(kernel, "mem=512M", "rootfstype=hostfs", "rootflags=/", "root=/dev/root", "ro",
-		"init="+guest, "uml_dir="+vm.dir+"/", "umid=vm", "con=null", "con0=null,fd:1", "ssl=null", "quiet", "panic=-1",
+		"init="+vm.guest, "uml_dir="+vm.dir+"/", "umid=vm", "con=null", "con0=null,fd:1", "ssl=null", "quiet", "panic=-1",
 		cfg.Argument())
 	for i := range 2*lanes + 1 {
 		argv = append(argv, fmt.Sprintf("vec%d:transport=tap,ifname=%s,gro=0,mac=02:00:00:99:00:%02x", i, tap(i), i))
@@ -199,16 +200,16 @@ func (vm *VM) boot(guest string, lanes int) error {
 		return err
 	}
 	defer console.Close()
-	vm.cmd = exec.Command(argv[0], argv[1:]...)
+	vm.cmd, vm.gone = exec.Command(argv[0], argv[1:]...), make(chan struct{})
 	vm.cmd.Stdout, vm.cmd.Stderr = console, console
 	if err := lab.Spawn(vm.cmd); err != nil {
 		vm.cmd = nil
 		return err
 	}
-	go func() {
-		vm.cmd.Wait()
-		close(vm.gone)
-	}()
+	go func(cmd *exec.Cmd, gone chan struct{}) {
+		cmd.Wait()
+		close(gone)
+	}(vm.cmd, vm.gone)
 	return nil
 }
 
@@ -249,6 +250,41 @@ func (vm *VM) dial(timeout time.Duration) (c *net.TCPConn, err error) {
 	return c, err
 }
 
+// Crash ends the VM as a power failure does, without a word to anyone. The
+// lanes' namespaces stay.
+func (vm *VM) Crash() {
+	syscall.Kill(-vm.cmd.Process.Pid, syscall.SIGKILL)
+	<-vm.gone
+	vm.cmd = nil
+	reap()
+}
+
+// Reboot boots the VM again after Crash. Its lanes are attached to the same
+// namespaces, and at the same addresses.
+func (vm *VM) Reboot() error {
+	for i, ns := range vm.lanes {
+		for k, link := range links(i + 1) {
+			if err := ip("-n", ns.Name, "link", "set", lab.DeviceN(k), "netns", vm.control.Name, "name", tap(link.n)); err != nil {
+				return err
+			}
+		}
+	}
+	began := time.Now()
+	if err := vm.boot(len(vm.lanes)); err != nil {
+		return err
+	}
+	if err := vm.settle(began); err != nil {
+		return fmt.Errorf("%w; console:\n%s", err, vm.Console())
+	}
+	for i, ns := range vm.lanes {
+		l := &Lane{Host: ns, vm: vm, netns: protocol.Lane(i + 1), n: i + 1}
+		if err := l.attach(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Stop ends the VM and removes its namespaces.
 func (vm *VM) Stop() { vm.stop() }
 
@@ -286,11 +322,12 @@ type Lane struct {
 // Device returns what the VM calls one of the lane's links, 0 or 1.
 func (l *Lane) Device(link int) string { return protocol.LaneDevice(link) }
 
-// Take waits for a free lane, and undoes what peers/linux may have set for its
-// last user. Release gives it back.
+// Take waits for a free lane, and undoes what its last user and peers/linux may
+// have set. Release gives it back.
 func (vm *VM) Take() (*Lane, error) {
 	l := <-vm.free
-	err := l.Run("sh", "-c", "cd /proc/sys/net/sctp && echo 0 >encap_port && echo 0 >udp_port && echo 1 >pf_enable")
+	err := l.Run("sh", "-c", "ip route replace default via "+HostAddr+
+		" && cd /proc/sys/net/sctp && echo 0 >encap_port && echo 0 >udp_port && echo 1 >pf_enable")
 	if err != nil {
 		l.Release()
 		return nil, err

@@ -80,6 +80,9 @@ func (p *Paths) farRoute(link int) error {
 	return p.far.Run("ip", "route", "replace", nearNets[link], "via", farRouters[link])
 }
 
+// FarRoutes gives the far side its routes again after a reboot.
+func (p *Paths) FarRoutes() error { return errorOf(p.farRoute(0), p.farRoute(1)) }
+
 // FarLinks joins a far namespace to the router.
 func FarLinks(far, router *Namespace) (devs [2]string, err error) {
 	for i := range FarAddrs {

@@ -190,6 +190,9 @@ func (p *Peer) Write(b []byte) (int, error) { return p.stdin.Write(b) }
 // CloseInput ends the program's standard input.
 func (p *Peer) CloseInput() { p.stdin.Close() }
 
+// Kill ends the program by SIGKILL.
+func (p *Peer) Kill() { p.kill() }
+
 // Close ends the program: by the end of its input, and by force if that does
 // not do it.
 func (p *Peer) Close() {

@@ -135,8 +135,12 @@ static int send_all(uint32_t mine)
 		pthread_mutex_unlock(&mu);
 		if (stop)
 			break;
-		if (over || (r = stack_send(m.stream, PPID_OF(KIND_DATA, mine, i), m.unordered, buf, m.size)))
+		if (over)
 			goto out;
+		if ((r = stack_send(m.stream, PPID_OF(KIND_DATA, mine, i), m.unordered, buf, m.size))) {
+			printf("EVENT send refused: %s\n", strerror(errno));
+			goto out;
+		}
 		pthread_mutex_lock(&mu);
 		if (gen == mine) {
 			sent++;
@@ -288,14 +292,12 @@ static void happened(const struct event *ev)
 		printf("EVENT path %s %s\n", ev->addr, ev->path);
 		break;
 	case GOT_SHUTDOWN_COMP:
-		ending = "SHUTDOWN_COMP";
-		ended = 1;
-		break;
 	case GOT_LOST:
 		printf("EVENT lost %u\n", ev->cause);
 		cause = ev->cause;
-		if (!again) {
-			ending = "COMM_LOST";
+		/* A stack may end gracefully for a process that was killed. */
+		if (!again || (ev->what == GOT_SHUTDOWN_COMP && verified())) {
+			ending = ev->what == GOT_LOST ? "COMM_LOST" : "SHUTDOWN_COMP";
 			ended = 1;
 		} else if (up) {
 			losses++;
@@ -328,16 +330,17 @@ static void receive(void)
 		} else {
 			happened(&ev);
 		}
-		if (ev.what == GOT_RESTART || ev.what == GOT_LOST)
+		int lost = ev.what == GOT_LOST || ev.what == GOT_SHUTDOWN_COMP;
+		if (ev.what == GOT_RESTART || lost)
 			have = 0;
 		if (in.error[0])
 			ended = 1;
-		int connect = ev.what == GOT_LOST && !ended && !opt.server;
+		int connect = lost && !ended && !opt.server;
 		pthread_cond_broadcast(&changed);
 		pthread_mutex_unlock(&mu);
 		if (connect) {
 			usleep(100000);
-			stack_connect(&opt); /* that it failed is an event, too */
+			stack_connect(&opt);
 		}
 	}
 	free(buf);
@@ -390,6 +393,7 @@ static void usage(void)
 static void addresses(char *s, const char *list[MAX_ADDRS])
 {
 	int n = 0;
+	memset(list, 0, MAX_ADDRS * sizeof *list);
 	for (char *a = strtok(s, ","); a; a = strtok(NULL, ",")) {
 		if (n == MAX_ADDRS - 1)
 			usage();
@@ -481,8 +485,7 @@ int main(int argc, char **argv)
 		printf("READY\n");
 		fflush(stdout);
 	} else {
-		if (stack_connect(&opt) < 0 && !again)
-			die("connect");
+		stack_connect(&opt);
 	}
 	receive();
 	/* The end may be known before the last call to send has returned. */

@@ -40,8 +40,8 @@ struct event {
 extern const char *stack_name;
 
 void stack_open(const struct options *o);    /* socket, options, bind; a server listens */
-/* A client only; may return before the association is up. -1 with errno set: it is not going to be. */
-int stack_connect(const struct options *o);
+/* A client only; may return before the association is up. That it fails is an event. */
+void stack_connect(const struct options *o);
 void stack_next(uint8_t *buf, size_t cap, struct event *ev); /* blocks */
 /* Blocks while the send buffer is full. -1 with errno set: no association any more. */
 int stack_send(uint16_t stream, uint32_t ppid, int unordered, const uint8_t *p, size_t n);

@@ -21,6 +21,7 @@ type Stack interface {
 	// Listen makes the stack ready for a client; Accept waits for it.
 	Listen(Options) error
 	Accept() (Assoc, error)
+	// Dial returns an *End if the other side refuses.
 	Dial(Options) (Assoc, error)
 }
 
@@ -147,6 +148,11 @@ func (p *peer) run(s Stack) error {
 	}
 	for {
 		a, err := p.associate(s)
+		if end := (*End)(nil); errors.As(err, &end) {
+			p.mu.Lock()
+			p.res.Ending, p.res.Cause = end.Ending, end.Cause
+			p.mu.Unlock()
+		}
 		if err != nil {
 			return err
 		}
@@ -162,11 +168,10 @@ func (p *peer) run(s Stack) error {
 			return err
 		}
 		p.mu.Lock()
-		lost := p.res.Ending == workload.CommLost
+		fmt.Println("EVENT lost", p.res.Cause)
+		// A stack may end gracefully for a process that was killed.
+		lost := p.again && (p.res.Ending != workload.ShutdownComp || p.in.Received != p.expected())
 		if lost {
-			fmt.Println("EVENT lost", p.res.Cause)
-		}
-		if lost = lost && p.again; lost {
 			p.res.Losses++
 			p.res.Ending = ""
 		}

@@ -125,13 +125,14 @@ void stack_open(const struct options *o)
 		die("listen");
 }
 
-int stack_connect(const struct options *o)
+void stack_connect(const struct options *o)
 {
 	struct sockaddr_in to[MAX_ADDRS];
 	int n = 0;
 	for (; o->remote[n]; n++)
 		to[n] = address(o->remote[n], o->port);
-	return setsockopt(sock, IPPROTO_SCTP, SCTP_SOCKOPT_CONNECTX, to, (socklen_t)n * sizeof *to);
+	if (setsockopt(sock, IPPROTO_SCTP, SCTP_SOCKOPT_CONNECTX, to, (socklen_t)n * sizeof *to) < 0)
+		perror("connectx");
 }
 
 static void assoc_change(const struct sctp_assoc_change *c, struct event *ev)

@@ -96,6 +96,9 @@ func (s *stack) Dial(o driver.Options) (driver.Assoc, error) {
 		return nil, err
 	}
 	c, err := s.host.DialAddr(context.Background(), &socketapi.Addr{IPs: remote, Port: uint16(o.Port)}, &s.cfg)
+	if lost := (*socketapi.AssocError)(nil); errors.As(err, &lost) && lost.ByPeer {
+		return nil, &driver.End{Ending: workload.CommLost, Cause: int(lost.Cause)}
+	}
 	if err != nil {
 		return nil, err
 	}

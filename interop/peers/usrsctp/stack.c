@@ -118,13 +118,14 @@ void stack_open(const struct options *o)
 		die("listen");
 }
 
-int stack_connect(const struct options *o)
+void stack_connect(const struct options *o)
 {
 	struct sockaddr_in to[MAX_ADDRS];
 	int n = 0;
 	for (; o->remote[n]; n++)
 		to[n] = address(o->remote[n], o->port);
-	return usrsctp_connectx(sock, (struct sockaddr *)to, n, NULL) < 0 && errno != EINPROGRESS ? -1 : 0;
+	if (usrsctp_connectx(sock, (struct sockaddr *)to, n, NULL) < 0 && errno != EINPROGRESS)
+		perror("connectx");
 }
 
 static void assoc_change(const struct sctp_assoc_change *c, struct event *ev)
