@@ -191,7 +191,7 @@ func TestKernelCrashes(t *testing.T) {
 	us.progress(100)
 	p.vm.Crash()
 	reboot()
-	p.refused(dial(addrs(false)[0] + "," + addrs(false)[1]), chunk.CauseRestartNewAddrs)
+	p.refused(dial(addrs(false)[0]+","+addrs(false)[1]), chunk.CauseRestartNewAddrs)
 	them = dial(addrs(false)[0])
 	us.event("restart", time.Time{}, wait)
 	us.progress(200)
