@@ -66,8 +66,7 @@ type attacker struct {
 	kind AttackKind
 	rng  *rand.Rand
 	seen []Packet
-	all  int // packets that it could have seen
-	left int
+	left int // packets that it may still send
 }
 
 func (r *run) attack(i int, plan Attack) {
@@ -100,13 +99,17 @@ func (x *attacker) see(p Packet) {
 	if p.Arrived {
 		return
 	}
-	p.Data = append([]byte(nil), p.Data...)
-	x.all++
-	if len(x.seen) < maxSeen {
-		x.seen = append(x.seen, p)
-	} else if x.rng.IntN(4) == 0 {
-		x.seen[x.rng.IntN(maxSeen)] = p
+	at := len(x.seen)
+	switch {
+	case at < maxSeen:
+		x.seen = append(x.seen, Packet{})
+	case x.rng.IntN(4) == 0:
+		at = x.rng.IntN(maxSeen)
+	default:
+		return
 	}
+	p.Data = append([]byte(nil), p.Data...)
+	x.seen[at] = p
 }
 
 func (x *attacker) strike() {
@@ -157,8 +160,7 @@ func (x *attacker) inject(to *Host, slot transport.RxSlot) {
 	to.Inject(slot)
 }
 
-// alter changes some bytes from a place on, or cuts the packet short by
-// lengths that lie.
+// alter changes some bytes from a place on.
 func (x *attacker) alter(data []byte, from int) {
 	for range 1 + x.rng.IntN(6) {
 		if i := from + x.rng.IntN(len(data)-from); x.rng.IntN(3) == 0 {
