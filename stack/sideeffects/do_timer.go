@@ -57,13 +57,14 @@ func (x *Executor) probeGap() mono.Duration {
 
 // startHeartbeat arms the heartbeat timer of path p for HB.interval plus the
 // RTO, which varies by half to either side (RFC 9260 section 8.3). Without
-// HB.interval only unconfirmed paths are probed. These are probed each RTO,
-// until they have failed as often as makes a path inactive (section 5.4).
+// HB.interval only unconfirmed paths are probed: each RTO, until they have
+// failed as often as makes a path inactive (section 5.4), and at the normal rate
+// as long as no path is confirmed.
 func (x *Executor) startHeartbeat(p tcb.PathID) {
 	a := x.a
 	pc := &a.tcb.Paths[p]
 	normal := pc.State != tcb.PathUnconfirmed || int(pc.Errors) > a.tcb.Cfg.PathMaxRetrans
-	if normal && a.tcb.Cfg.HBInterval == 0 {
+	if normal && a.tcb.Cfg.HBInterval == 0 && !a.unsure {
 		a.hb[p] = 0
 		a.tcb.Paths[p].HBArmed = false
 		return
