@@ -27,7 +27,9 @@ type Config struct {
 	// address is neither. Without it, Dial and Listen on all addresses tell a
 	// peer only of those that the host sends from toward the addresses that
 	// the peer has named: behind NAT, or beside private networks, others are
-	// of no use to it.
+	// of no use to it. A peer that dials several addresses of a Listener keeps
+	// only those that it is told of. In either case a peer that is reached at
+	// a global address is told of no private one, and none of its own is used.
 	AllAddresses bool
 	// PathSources pins own addresses: packets to an address of the peer's that
 	// is a key come from its value, from the INIT on, as after

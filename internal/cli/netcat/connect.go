@@ -82,6 +82,9 @@ command line is wrong, 130 if interrupted.`,
 				fmt.Fprintf(cmd.ErrOrStderr(), "connected: %s\n", describe(h, conn))
 			}
 			s := &session{o: &o, conn: conn, out: cmd.OutOrStdout()}
+			if o.net.Verbose {
+				s.log = &lockedWriter{w: cmd.ErrOrStderr()}
+			}
 			if o.sendOnly {
 				s.out = nil
 			}

@@ -104,7 +104,11 @@ type server struct {
 }
 
 func (s *server) session(c *socketapi.Conn) *session {
-	return &session{o: s.o, conn: c, out: s.out, echo: s.echo}
+	ses := &session{o: s.o, conn: c, out: s.out, echo: s.echo}
+	if s.o.net.Verbose {
+		ses.log = s.log
+	}
+	return ses
 }
 
 // one takes one association; further peers are refused meanwhile.

@@ -78,8 +78,22 @@ type session struct {
 	conn     *socketapi.Conn
 	out      io.Writer // nil: what comes is dropped
 	echo     bool
+	log      io.Writer    // --verbose: what happens to the association
 	received atomic.Int64 // messages or pieces of messages
 	bytes    int64
+}
+
+// tell writes down what happens to the association.
+func (s *session) tell(n socketapi.Notification) {
+	switch {
+	case n.Kind == socketapi.AssocChanged && n.Change == socketapi.Restarted:
+		fmt.Fprintf(s.log, "%v has restarted\n", s.conn.RemoteAddr())
+	case n.Kind == socketapi.PathChanged:
+		what := map[socketapi.PathEvent]string{
+			socketapi.PathAvailable: "works again", socketapi.PathUnreachable: "does not answer", socketapi.PathConfirmed: "is confirmed",
+		}[n.Path]
+		fmt.Fprintf(s.log, "%v %s\n", n.Addr, what)
+	}
 }
 
 // receive handles messages until the association ends; nil is a graceful end.
@@ -182,6 +196,9 @@ func (s *session) untilQuiet(ctx context.Context) error {
 
 // run lives through the association. in may be nil.
 func (s *session) run(ctx context.Context, in io.Reader) error {
+	if s.log != nil {
+		s.conn.OnNotification(s.tell)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { s.conn.Abort("the user ended the program") })
