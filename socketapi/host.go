@@ -8,7 +8,10 @@ import (
 	"net/netip"
 	"sync"
 
+	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/internal/record"
 	"github.com/gosctp/gosctp/stack"
+	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/transport"
 )
 
@@ -66,6 +69,17 @@ type HostConfig struct {
 	// PacketTap sees each packet in and out. It is called from several
 	// goroutines, delays them, and must not use the Host.
 	PacketTap func(Packet)
+	// Record names a new file that gets the input of the Host's stack, for
+	// `sctp replay`: each packet byte for byte, user data left out unless
+	// RecordData is set. It holds the Host's secrets. Associations never wait
+	// for the file: if it cannot be written fast enough, recording stops, which
+	// the file, the Logger and Close tell.
+	Record     string
+	RecordData bool
+	// DumpDir is the directory for the last steps of associations that a bug
+	// in this package has cost, one file each, for `sctp replay`; "" writes
+	// none. The Logger is told in any case.
+	DumpDir string
 	// Shards is how many groups of associations can run at once; 0 means as
 	// many as there are processors, at most 8.
 	Shards int
@@ -89,6 +103,7 @@ type Host struct {
 	why   string
 	udp   *udpLinks // nil but with UDP on ports to be chosen
 	log   *slog.Logger
+	rec   *record.Writer // nil: nothing is recorded
 
 	udpPort uint16 // with UDP on a port that was chosen
 
@@ -111,9 +126,23 @@ func NewHost(cfg HostConfig) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.stack, err = stack.New(stack.World{Links: links}, cfg.options()); err != nil {
+	world := stack.World{Links: links, Clock: mono.System()}
+	o := cfg.options()
+	o.Contained = func(d decision.Dump) { h.contained(d, cfg.DumpDir) }
+	if cfg.Record != "" {
+		if h.rec, err = h.record(&cfg, world.Clock.Now()); err == nil {
+			o.Record = h.rec.Shard
+		}
+	}
+	if err == nil {
+		h.stack, err = stack.New(world, o)
+	}
+	if err != nil {
 		for _, l := range links {
 			l.Close()
+		}
+		if h.rec != nil {
+			h.rec.Close()
 		}
 		return nil, err
 	}
@@ -172,7 +201,11 @@ func (h *Host) Close() error {
 	for c := range conns {
 		c.Abort("")
 	}
-	return h.stack.Close()
+	err := h.stack.Close()
+	if h.rec != nil {
+		err = errors.Join(err, h.rec.Close())
+	}
+	return err
 }
 
 // add registers a Conn; false if the host is closed.

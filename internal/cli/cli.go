@@ -17,6 +17,7 @@ import (
 	"github.com/gosctp/gosctp/internal/cli/netcat"
 	"github.com/gosctp/gosctp/internal/cli/outcome"
 	"github.com/gosctp/gosctp/internal/cli/perf"
+	"github.com/gosctp/gosctp/internal/cli/replay"
 	"github.com/gosctp/gosctp/internal/cli/scripts"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -101,7 +102,7 @@ Start with "sctp demo", or "sctp check" if that does not work.`,
 		},
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(demo.Command(), netcat.Listen(), netcat.Connect(), perf.Command(), scripts.Command(), check.Command())
+	root.AddCommand(demo.Command(), netcat.Listen(), netcat.Connect(), perf.Command(), replay.Command(), scripts.Command(), check.Command())
 	return root
 }
 

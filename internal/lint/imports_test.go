@@ -37,7 +37,7 @@ var rules = map[string][]string{
 	"transport/udpencap":   {"transport", "transport/internal/...", "internal/hostnet", "*std", "golang.org/x/net/...", "golang.org/x/sys/..."},
 	"transport/internal":   {"transport", "transport/internal/...", "internal/hostnet", "*std", "golang.org/x/net/...", "golang.org/x/sys/..."},
 	"internal/hostnet":     {"transport", "*std", "golang.org/x/sys/...", "github.com/vishvananda/netlink/..."},
-	"socketapi":            {"chunk", "internal/mono", "internal/seg", "stack/...", "transport/...", "*std"},
+	"socketapi":            {"chunk", "internal/mono", "internal/seg", "internal/record", "stack/...", "transport/...", "*std"},
 	"internal/mono":        {"time"},
 	"internal/seg":         {"math/bits", "sync", "sync/atomic"},
 	"sim":                  {"*std", "*ours", "github.com/vishvananda/netlink/...", "golang.org/x/sys/..."},

@@ -36,7 +36,7 @@ type Difference struct {
 	Call  uint64 // the shard's, from 1
 	Op    sideeffects.Op
 	At    mono.Time
-	Steps uint64 // of all shards, before it or with it
+	Steps uint64 // of the state machines of all shards, up to there
 	What  string
 	Got   []byte // packets, where they differ
 	Want  []byte
@@ -44,8 +44,8 @@ type Difference struct {
 
 // Error says what differs, and where.
 func (d *Difference) Error() string {
-	return fmt.Sprintf("step %d, in call %d of shard %d (%v at %d.%09d): %s",
-		d.Steps, d.Call, d.Shard, d.Op, int64(d.At)/1e9, int64(d.At)%1e9, d.What)
+	return fmt.Sprintf("in call %d of shard %d (%v at %d.%09d): %s",
+		d.Call, d.Shard, d.Op, int64(d.At)/1e9, int64(d.At)%1e9, d.What)
 }
 
 // Player plays a log. Its numbers count what was played so far.

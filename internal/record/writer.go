@@ -18,10 +18,9 @@ import (
 )
 
 const (
-	bufferSize   = 64 << 10               // of records per block
-	maxWaiting   = 64 << 20               // bytes that wait for the file
-	flushEvery   = 100 * time.Millisecond // what a kill -9 may cost
-	stackVersion = "(devel)"
+	bufferSize = 64 << 10               // of records per block
+	maxWaiting = 64 << 20               // bytes that wait for the file
+	flushEvery = 100 * time.Millisecond // what a kill -9 may cost
 )
 
 // ErrBehind says that recording stopped since its file could not be written as
@@ -36,6 +35,10 @@ type Writer struct {
 	data   bool
 	limit  int64
 	shards [256]atomic.Pointer[shardLog]
+
+	// Stopped, if set before the first call, is told when recording stops
+	// before Close.
+	Stopped func(error)
 
 	waiting atomic.Int64 // bytes in full buffers
 	stopped atomic.Bool
@@ -84,16 +87,10 @@ func newWriter(w io.WriteCloser, h Header, limit int64) (*Writer, error) {
 // build names the version of the running program.
 func build() string {
 	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return stackVersion
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
 	}
-	v := info.Main.Version
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			v += " " + s.Value
-		}
-	}
-	return v
+	return info.Main.Version
 }
 
 // Shard is what stack.Options.Record wants.
@@ -154,6 +151,9 @@ func (w *Writer) run() {
 		w.stopped.Store(true)
 		if err := w.w.Close(); err != nil {
 			w.stop(fmt.Errorf("sctp: recording: %w", err))
+		}
+		if err := w.Err(); err != nil && w.Stopped != nil {
+			w.Stopped(err)
 		}
 		return
 	}

@@ -64,7 +64,8 @@ func VerbName(v fsm.Verb) string {
 	return fmt.Sprintf("verb %d", v)
 }
 
-func command(c *fsm.Command) string {
+// Command returns a command with its arguments, in words.
+func Command(c *fsm.Command) string {
 	w := []string{VerbName(c.Verb)}
 	add := func(format string, args ...any) { w = append(w, fmt.Sprintf(format, args...)) }
 	cause := func() {

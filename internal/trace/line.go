@@ -19,7 +19,7 @@ import (
 // who is the caller's name for the host, "" for none.
 func AppendLine(b []byte, who string, s *sideeffects.Step) []byte {
 	ev := s.Event
-	b = appendTime(b, ev.Env.Now)
+	b = AppendTime(b, ev.Env.Now)
 	if who != "" {
 		b = append(b, ' ')
 		b = append(b, who...)
@@ -32,7 +32,7 @@ func AppendLine(b []byte, who string, s *sideeffects.Step) []byte {
 	b = append(b, s.Before.String()...)
 	b = append(b, ": "...)
 	b = append(b, ev.ID.String()...)
-	if f := facts(s.Before, ev); len(f) > 0 {
+	if f := Facts(s.Before, ev); len(f) > 0 {
 		b = append(b, " ("...)
 		b = append(b, strings.Join(f, ", ")...)
 		b = append(b, ')')
@@ -47,7 +47,7 @@ func AppendLine(b []byte, who string, s *sideeffects.Step) []byte {
 			sep = ": "
 		}
 		b = append(b, sep...)
-		b = append(b, command(s.Commands.At(i))...)
+		b = append(b, Command(s.Commands.At(i))...)
 	}
 	if s.After != s.Before {
 		b = append(b, " -> "...)
@@ -56,12 +56,13 @@ func AppendLine(b []byte, who string, s *sideeffects.Step) []byte {
 	return append(b, '\n')
 }
 
-func appendTime(b []byte, t mono.Time) []byte {
+// AppendTime appends t in seconds.
+func AppendTime(b []byte, t mono.Time) []byte {
 	return fmt.Appendf(b, "%d.%09d", int64(t)/1e9, int64(t)%1e9)
 }
 
-// facts lists what the state function may have decided by.
-func facts(s tcb.State, ev *fsm.Event) []string {
+// Facts lists what the state function may have decided by.
+func Facts(s tcb.State, ev *fsm.Event) []string {
 	var f []string
 	add := func(format string, args ...any) { f = append(f, fmt.Sprintf(format, args...)) }
 	flag := func(on bool, name string) {

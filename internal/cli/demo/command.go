@@ -11,6 +11,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/gosctp/gosctp/internal/cli/netopts"
 	"github.com/gosctp/gosctp/internal/cli/outcome"
 	"github.com/gosctp/gosctp/internal/cli/units"
 	"github.com/schollz/progressbar/v3"
@@ -72,6 +73,7 @@ encapsulated in UDP (RFC 6951). It says which, and why.`,
 	fs.Var(&o.Loss, "loss", "lose that share of the packets, in both directions: 1% or 0.01")
 	fs.IntVar(&o.MTU, "mtu", o.MTU, "path MTU: size of the largest IP packet")
 	fs.StringVar(&o.Pcap, "pcap", "", "write the packets to this `file`, in pcapng, for Wireshark")
+	netopts.AddRecord(fs, &o.Record, &o.Data)
 	fs.BoolVar(&asJSON, "json", false, "print the result as one JSON object")
 	fs.Uint64Var(&o.Seed, "seed", 0, "what sizes, order and losses are drawn from (default: a new one each time)")
 	cmd.RegisterFlagCompletionFunc("transport", cobra.FixedCompletions(Transports, cobra.ShellCompDirectiveNoFileComp))
@@ -133,6 +135,9 @@ func summary(w io.Writer, o *Options, r *Result) error {
 	}
 	if o.Pcap != "" {
 		line("capture", "%s: %s packets", o.Pcap, units.Count(r.Captured))
+	}
+	if o.Record != "" {
+		line("recording", "%s: sctp replay steps through it", o.Record)
 	}
 	line("seed", "%d", r.Seed)
 	_, err := io.WriteString(w, text)

@@ -27,6 +27,8 @@ type Options struct {
 	Loss      units.Fraction
 	MTU       int
 	Pcap      string
+	Record    string // of the sender's stack
+	Data      bool   // with user data
 	Seed      uint64
 	Stall     time.Duration // give up after that long without progress
 }
@@ -47,6 +49,8 @@ func (o *Options) Validate() error {
 		return outcome.Usage("--streams must be within 1 and 65535")
 	case o.MTU < 576 || o.MTU > 65535:
 		return outcome.Usage("--mtu must be within 576 and 65535")
+	case o.Data && o.Record == "":
+		return outcome.Usage("--record-data needs --record")
 	case o.Loss >= 1:
 		return outcome.Usage("with --loss 100%% nothing would ever arrive")
 	}
@@ -123,7 +127,9 @@ func Run(ctx context.Context, o Options, progress func(int64)) (res Result, err 
 		err = r.transfer(ctx, w, &res, progress)
 	}
 	res.PacketsLost = w.lost()
-	w.close()
+	if cerr := w.close(); err == nil {
+		err = cerr
+	}
 	if capture != nil {
 		res.Captured = capture.Count()
 		if cerr := capture.Close(); err == nil && cerr != nil {

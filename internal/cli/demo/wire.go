@@ -122,8 +122,11 @@ func (w *wire) start(o *Options, capture *pcapng.Writer) error {
 			w.links[i], w.lossy[i] = impair.Loss(w.links[i], float64(o.Loss), o.Seed+uint64(i))
 		}
 		cfg := socketapi.HostConfig{Links: []transport.Link{w.links[i]}}
-		if i == 0 && capture != nil {
-			cfg.PacketTap = func(p socketapi.Packet) { w.capture(capture, &p) }
+		if i == 0 {
+			cfg.Record, cfg.RecordData = o.Record, o.Data
+			if capture != nil {
+				cfg.PacketTap = func(p socketapi.Packet) { w.capture(capture, &p) }
+			}
 		}
 		h, err := socketapi.NewHost(cfg)
 		if err != nil {
@@ -165,16 +168,17 @@ func (w *wire) lost() (n uint64) {
 	return n
 }
 
-// close frees what is open.
-func (w *wire) close() {
+// close frees what is open, and tells whether the recording is whole.
+func (w *wire) close() (err error) {
 	hosts := []*socketapi.Host{w.client, w.server}
 	for i, l := range w.links {
 		if hosts[i] != nil {
-			hosts[i].Close()
+			err = errors.Join(err, hosts[i].Close())
 		} else if l != nil {
 			l.Close()
 		}
 	}
+	return err
 }
 
 func validTransport(s string) bool { return s == "" || slices.Contains(Transports, s) }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"os"
 	"strconv"
 
 	"github.com/gosctp/gosctp/internal/cli/outcome"
@@ -22,6 +23,8 @@ type Options struct {
 	MTU       int
 	Kernel    bool // go on although the kernel's SCTP is loaded
 	Verbose   bool
+	Record    string
+	Data      bool // user data goes into the recording
 }
 
 // encapPort is the value of --udp-encap[=PORT].
@@ -65,7 +68,14 @@ func (o *Options) Add(fs *pflag.FlagSet, server bool) {
 	}
 	fs.IntVar(&o.MTU, "mtu", 0, "size of the largest IP packet to send (default: what the host says)")
 	fs.BoolVar(&o.Kernel, "allow-kernel-sctp", false, "use raw IP although the kernel's SCTP is loaded; something must then drop the ABORTs that it sends")
+	AddRecord(fs, &o.Record, &o.Data)
 	fs.BoolVarP(&o.Verbose, "verbose", "v", false, "say on stderr what happens")
+}
+
+// AddRecord adds the flags that have a Host recorded.
+func AddRecord(fs *pflag.FlagSet, file *string, data *bool) {
+	fs.StringVar(file, "record", "", "record all input of the stack to this `file`, for sctp replay")
+	fs.BoolVar(data, "record-data", false, "with --record: user data as well, not only its size")
 }
 
 // Host opens a Host as the flags say.
@@ -106,8 +116,15 @@ func (o *Options) Host(server bool, log io.Writer) (*socketapi.Host, error) {
 		}
 	}
 	cfg.AllowKernelSCTP = o.Kernel
+	level := slog.LevelError
 	if o.Verbose {
-		cfg.Logger = slog.New(slog.NewTextHandler(log, nil))
+		level = slog.LevelInfo
 	}
+	cfg.Logger = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: level}))
+	if o.Data && o.Record == "" {
+		return nil, outcome.Usage("--record-data needs --record")
+	}
+	cfg.Record, cfg.RecordData = o.Record, o.Data
+	cfg.DumpDir = os.TempDir()
 	return socketapi.NewHost(cfg)
 }
