@@ -272,8 +272,9 @@ type DataPlane interface {
 	BeginFlush(now mono.Time)
 	Next(now mono.Time) (tcb.PathID, bool)
 	Fill(p tcb.PathID, b *packet.Builder, now mono.Time) int
-	PacketSize(p tcb.PathID) int // most that the next packet may need
-	FirstSize(p tcb.PathID) int  // of the DATA chunk that Fill would put first; 0: none
+	PacketSize(p tcb.PathID) int   // most that the next packet may need
+	FragmentSize(p tcb.PathID) int // least that a packet needs for IP to fragment it
+	FirstSize(p tcb.PathID) int    // of the DATA chunk that Fill would put first; 0: none
 	SackDue() bool
 	SackDueNow() bool // due although more packets follow in the batch
 	SackPending() bool

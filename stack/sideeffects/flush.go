@@ -93,7 +93,10 @@ func (x *Executor) flush() {
 			break
 		}
 		to := a.dests[p].to
-		to.Fragment = x.pk.Oversize()
+		if x.pk.Oversize() {
+			to.Fragment = true
+			x.pk.Pad(a.data.FragmentSize(p))
+		}
 		pkt := x.pk.Finish()
 		a.tx.packets++
 		a.tx.bytes += uint64(len(pkt))

@@ -374,8 +374,15 @@ func (pl *Plane) PacketSize(p tcb.PathID) int {
 	if !pl.sending {
 		return 0
 	}
-	return pl.Out.PacketSize(p)
+	n := pl.Out.PacketSize(p)
+	if q := &pl.Paths.P[p]; n > q.PMTU {
+		n = max(n, q.FragmentSize())
+	}
+	return n
 }
+
+// FragmentSize implements DataPlane.
+func (pl *Plane) FragmentSize(p tcb.PathID) int { return pl.Paths.P[p].FragmentSize() }
 
 // FirstSize implements DataPlane.
 func (pl *Plane) FirstSize(p tcb.PathID) int { return pl.Out.FirstSize(p) }

@@ -325,6 +325,39 @@ func TestTooBigAndFragments(t *testing.T) {
 	}
 }
 
+// What IP may fragment passes a router with a smaller MTU although nothing was
+// heard of it before. IPv6 routers do not fragment, and Linux does only what its
+// own interface does not take. R-6.9-08
+func TestFragmentsPassARouter(t *testing.T) {
+	a, r, b := nstest.New(t), nstest.New(t), nstest.New(t)
+	nstest.Wire(a, r, "w0", "w1")
+	nstest.Wire(r, b, "x0", "x1")
+	a.Up("w0", 1500, "10.2.0.1/24", "fd02::1/64")
+	r.Up("w1", 1500, "10.2.0.2/24", "fd02::2/64")
+	r.Up("x0", 1300, "10.3.0.1/24", "fd03::1/64")
+	b.Up("x1", 1300, "10.3.0.2/24", "fd03::2/64")
+	r.Forward()
+	a.Route("10.3.0.0/24", "10.2.0.2")
+	a.Route("fd03::/64", "fd02::2")
+	la, lb := open(t, a, Config{}), open(t, b, Config{})
+	reserve(t, lb, 2000)
+	for _, dst := range []string{"10.3.0.2", "fd03::2"} {
+		tx := []transport.TxSlot{
+			{Dst: addr(dst), Data: packet(1, 2000, 1484, 0), Fragment: true},
+			{Dst: addr(dst), Data: packet(1, 2000, 1440, 1)}, // lost at the router
+			{Dst: addr(dst), Data: packet(1, 2000, 1484, 2), Fragment: true},
+		}
+		if err := la.WriteBatch(tx); err != nil || tx[0].Err != nil || tx[1].Err != nil || tx[2].Err != nil {
+			t.Fatal(err, tx[0].Err, tx[1].Err, tx[2].Err)
+		}
+		for i, p := range recv(t, lb, 2) {
+			if !bytes.Equal(p.Data, tx[2*i].Data) {
+				t.Errorf("%s: packet %d: %d bytes, want %d", dst, i, len(p.Data), len(tx[2*i].Data))
+			}
+		}
+	}
+}
+
 func TestICMPErrors(t *testing.T) {
 	a, r, b := nstest.New(t), nstest.New(t), nstest.New(t)
 	nstest.Wire(a, r, "w0", "w1")

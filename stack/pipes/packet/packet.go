@@ -94,6 +94,15 @@ func (b *Builder) Data(flags uint8, tsn chunk.TSN, sid chunk.StreamID, ssn chunk
 	return true
 }
 
+// Pad makes an Oversize packet n bytes long by a PAD chunk, as far as the slot
+// allows (RFC 4820).
+func (b *Builder) Pad(n int) {
+	n = min(n, cap(b.buf)) - len(b.buf)
+	if b.over && n >= chunk.ChunkHeaderLen {
+		b.buf = chunk.AppendPad(b.buf, n&^3)
+	}
+}
+
 // Immediate sets the I bit of the last DATA chunk, if there is one.
 func (b *Builder) Immediate() {
 	if b.lastData != 0 {

@@ -49,6 +49,7 @@ type Path struct {
 	cfg      *tcb.Config
 	idleFrom mono.Time // LastSent, moved on by each decay of an idle window
 	decayed  bool      // the window decayed since DATA was last sent
+	link     int       // largest SCTP packet that the host's interface takes
 	largest  int       // packet with DATA since T3-rtx last expired; not what IP may fragment
 }
 
@@ -91,6 +92,7 @@ func (p *Path) Init(cfg *tcb.Config, mtu int) {
 }
 
 func (p *Path) initPMTU(mtu int) {
+	p.link = p.sizeOf(mtu)
 	if p.cfg.PathMTU != 0 {
 		mtu = p.cfg.PathMTU
 	}

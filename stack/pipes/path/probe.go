@@ -88,12 +88,22 @@ func (p *Path) TooBig(mtu int, now mono.Time) (reduced bool) {
 // LinkMTU takes note that the host's own interface takes IP packets of mtu
 // bytes at most. Config.PathMTU holds a larger one down.
 func (p *Path) LinkMTU(mtu int, now mono.Time) (reduced bool) {
+	p.link = p.sizeOf(mtu)
 	if p.cfg.PathMTU != 0 {
 		mtu = min(mtu, p.cfg.PathMTU)
 	}
 	reduced = p.Search.limit(p.sizeOf(mtu), now)
 	p.PMTU = p.Search.Size
 	return reduced
+}
+
+// FragmentSize is how large a packet that IP is to fragment must be at least: no
+// IPv6 router fragments, and a host only what its own interface does not take.
+func (p *Path) FragmentSize() int {
+	if !p.v6() {
+		return 0
+	}
+	return p.link + 4
 }
 
 // TimedOut takes note that T3-rtx expired.

@@ -53,18 +53,28 @@ func Set(fd int, lists ...[]Option) error {
 	return nil
 }
 
-// SetFragment lets packets be fragmented from now on (DF clear), or not.
+// SetFragment lets packets be fragmented from now on (DF clear), or not. IPv6
+// is fragmented by its sender only, which may not know of the router that needs
+// it: the fragments have the size that every IPv6 link takes. Linux makes them
+// only of what its own interface does not take whole.
 func SetFragment(fd int, v6, on bool) {
 	level, name, v := unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE
 	if v6 {
 		level, name, v = unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE
 	}
+	size := 0 // what the route says
 	if on {
 		v = unix.IP_PMTUDISC_DONT // has the same value for IPv6
+		size = minMTU6
 	}
 	// It cannot fail for these values; if it did, EMSGSIZE would tell.
 	_ = unix.SetsockoptInt(fd, level, name, v)
+	if v6 {
+		_ = unix.SetsockoptInt(fd, level, unix.IPV6_MTU, size)
+	}
 }
+
+const minMTU6 = 1280 // RFC 8200 section 5
 
 // Buffers asks for socket buffers, beyond the host's limits if the process
 // may, and returns the size that the receive buffer really has.
