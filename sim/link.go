@@ -38,7 +38,7 @@ func (l *link) WriteBatch(slots []transport.TxSlot) error {
 			src = r.Src
 		}
 		switch {
-		case l.h.net.wires[route{src, s.Dst}] == nil:
+		case l.h.net.wires[route{src, s.Dst}] == nil || l.h.gone[src]:
 			s.Err = fmt.Errorf("sim: %v to %v: %w", src, s.Dst, transport.ErrUnreachable)
 		case len(s.Data)+r.Overhead > r.MTU && !s.Fragment:
 			s.Err = transport.ErrTooBig
@@ -56,7 +56,7 @@ func (l *link) WriteBatch(slots []transport.TxSlot) error {
 // Route implements transport.Link.
 func (l *link) Route(dst netip.Addr) (transport.Route, error) {
 	for _, a := range l.h.addrs {
-		if l.h.net.wires[route{a, dst}] != nil {
+		if l.h.net.wires[route{a, dst}] != nil && !l.h.gone[a] {
 			mtu := l.h.mtu
 			if m := l.h.mtus[a]; m != 0 {
 				mtu = m
@@ -68,7 +68,14 @@ func (l *link) Route(dst netip.Addr) (transport.Route, error) {
 }
 
 // Addrs implements transport.Link.
-func (l *link) Addrs() ([]netip.Addr, error) { return l.h.addrs, nil }
+func (l *link) Addrs() (list []netip.Addr, err error) {
+	for _, a := range l.h.addrs {
+		if !l.h.gone[a] {
+			list = append(list, a)
+		}
+	}
+	return list, nil
+}
 
 // Close implements transport.Link.
 func (l *link) Close() error { return nil }

@@ -135,7 +135,8 @@ func play(t *testing.T, seed uint64, s Scenario, script func(*watch)) (*watch, R
 	return w, res
 }
 
-// unconfirmed checks R-5.4-05 and R-5.4-06.
+// unconfirmed checks R-5.4-05 to R-5.4-07.
+// R-5.4-06 R-5.4-07
 func (w *watch) unconfirmed(p Packet, from *user, list []chunk.Type) {
 	if from.as == nil || from.as.Status().State == tcb.Closed {
 		return

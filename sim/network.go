@@ -92,6 +92,7 @@ type Host struct {
 	boots int
 	addrs []netip.Addr
 	mtu   int
+	gone  map[netip.Addr]bool
 	mtus  map[netip.Addr]int // of the interfaces with these addresses, if another
 	udp   uint16             // port that the network sees, with UDP
 	due   mono.Time          // when the stack wants Step
@@ -139,6 +140,18 @@ func (h *Host) Boot() {
 func (h *Host) Crash() {
 	h.link.dead = true
 	h.Stack, h.due = nil, 0
+}
+
+// SetAddr takes one of the host's addresses away, or gives it back, and tells
+// its stack. What is sent to an address that is away is lost.
+func (h *Host) SetAddr(addr netip.Addr, there bool) {
+	if h.gone == nil {
+		h.gone = make(map[netip.Addr]bool)
+	}
+	h.gone[addr] = !there
+	if h.Stack != nil {
+		h.Stack.HostChanged()
+	}
 }
 
 // Rebind gives the host another UDP port; its NAT forgets the old one.
@@ -286,6 +299,8 @@ func (n *Network) Step(limit mono.Time) bool {
 		switch {
 		case e.to.Stack == nil && e.to.take == nil:
 			return true // it is down
+		case e.to.gone[e.slot.Dst] && e.slot.Kind == transport.Datagram:
+			return true
 		case n.UDP && e.slot.Kind == transport.Datagram && e.udp != e.to.udp:
 			n.astray++
 			return true

@@ -116,7 +116,7 @@ func TestHeartbeatRules(t *testing.T) {
 		{ // R-8.3-03
 			name: "HEARTBEAT out of turn", states: in(tcb.CookieWait, tcb.ShutdownAckSent), id: fsm.EvHeartbeat, d: fsm.Discard, want: "", stays: true,
 		},
-		{ // R-8.3-11 R-8.3-14 R-8.3-15 R-8.1-07 R-8.2-04
+		{ // R-8.3-11 R-8.3-14 R-8.3-15 R-8.1-07 R-8.2-04 R-8.3-12
 			name: "HEARTBEAT ACK", states: answering, id: fsm.EvHeartbeatAck, tcb: out, d: fsm.Consume,
 			want: "answered 0; rtt 0 30ms; forgive 1 all 1", stays: true,
 		},
