@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/gosctp/gosctp/chunk"
@@ -108,6 +109,7 @@ func (in *inject) run(r *runner) error {
 		chunk.SetChecksum(p)
 	}
 	r.inTag = chunk.VTag(tag)
+	r.meet(from)
 	if r.wires[[2]netip.Addr{from, to}] != nil {
 		r.peer.Send(from, to, p)
 	} else {
@@ -118,6 +120,24 @@ func (in *inject) run(r *runner) error {
 	}
 	return r.acted()
 }
+
+// meet lays wires to an address that is not the peer's, so that an answer to it
+// is seen.
+func (r *runner) meet(a netip.Addr) {
+	w := &r.s.world
+	if slices.Contains(w.peer, a) || slices.Contains(w.local, a) || slices.Contains(r.strangers, a) || len(r.strangers) >= maxStrangers {
+		return
+	}
+	r.strangers = append(r.strangers, a)
+	r.net.AddPeer("stranger", r.arrive, a)
+	for _, l := range w.local {
+		r.net.Connect(l, a, impair.Config{})
+	}
+}
+
+// maxStrangers is how many addresses beside the peer's a script can see answers
+// to.
+const maxStrangers = 64
 
 // expect is `>`: the stack sends a packet.
 type expect struct {

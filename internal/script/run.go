@@ -81,6 +81,8 @@ type runner struct {
 	answers bool // HEARTBEATs
 	user    user
 
+	strangers []netip.Addr // beside the peer's addresses, that packets came from
+
 	steps, maxSteps int
 	done            int // statements
 	cur             *stmt
@@ -135,7 +137,7 @@ func (r *runner) build(w io.Writer) error {
 	r.start, r.base = r.net.Now(), r.net.Now()
 	r.net.Tap = func(p sim.Packet) {
 		way := ">"
-		if slices.Contains(c.peer, p.Src) {
+		if !slices.Contains(c.local, p.Src) {
 			way = "<"
 		}
 		// What arrives here is seen when it was sent, what arrives there when

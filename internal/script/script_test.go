@@ -181,6 +181,7 @@ func TestFails(t *testing.T) {
 		{"send \"x\"", "there is no association yet"},
 		{"< DATA[tsn=$other]", "nothing has set $other yet"},
 		{"< COOKIE_ACK", "nothing has set $stag yet"},
+		{"< DATA tag=5 from=10.1.2.3\nsilence 1s", "came ABORT[T] tag=0x5 from 10.0.0.1 to 10.1.2.3"},
 		{"icmp too_big", "has sent no packet yet"},
 		{"link 10.0.0.1 10.0.0.1 down", "there is no link from"},
 		{"repeat 3000000 {\nassociations 0\n}", errTooMuch.Error()},
