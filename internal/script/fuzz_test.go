@@ -32,7 +32,7 @@ func FuzzScript(f *testing.F) {
 			}
 			return
 		}
-		_, err = s.Run(Options{Trace: io.Discard, MaxSteps: 2000})
+		_, err = s.Run(Options{Trace: io.Discard, MaxSteps: 500})
 		var failure *Failure
 		if err != nil && !errors.As(err, &failure) {
 			t.Fatalf("not a failure: %v", err)
