@@ -45,8 +45,14 @@ func TestETSI(t *testing.T) {
 }
 
 // TestCases plays the situations of famous bugs.
-func TestCases(t *testing.T) {
-	for _, f := range scripts(t, "cases") {
+func TestCases(t *testing.T) { playAll(t, "cases") }
+
+// TestStates plays each chunk, each call of the user's and some timers in each
+// state.
+func TestStates(t *testing.T) { playAll(t, "states") }
+
+func playAll(t *testing.T, dir string) {
+	for _, f := range scripts(t, dir) {
 		name := strings.TrimSuffix(filepath.Base(f), ".script")
 		t.Run(name, func(t *testing.T) {
 			if s := play(t, f); s.Purpose != name {
