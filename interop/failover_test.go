@@ -14,12 +14,21 @@ import (
 type death struct {
 	name       string
 	kill, heal func(*lab.Paths) error
+	spares     string // the side whose DATA still arrives
 }
 
+const (
+	near = "near" // ours
+	far  = "far"
+)
+
 var (
-	nearDown = death{"near-down", func(p *lab.Paths) error { return p.NearDown(0) }, func(p *lab.Paths) error { return p.NearUp(0) }}
-	farDown  = death{"far-down", func(p *lab.Paths) error { return p.FarDown(0) }, func(p *lab.Paths) error { return p.FarUp(0) }}
-	silent   = death{"silent", func(p *lab.Paths) error { return p.Mute(0) }, func(p *lab.Paths) error { return p.Unmute(0) }}
+	nearDown = death{"near-down", func(p *lab.Paths) error { return p.NearDown(0) }, func(p *lab.Paths) error { return p.NearUp(0) }, ""}
+	farDown  = death{"far-down", func(p *lab.Paths) error { return p.FarDown(0) }, func(p *lab.Paths) error { return p.FarUp(0) }, ""}
+	silent   = death{"silent", func(p *lab.Paths) error { return p.Mute(0) }, unmute, ""}
+	// One direction is lost, and so are acknowledgements for the other.
+	oneWayIn  = death{"one-way-in", func(p *lab.Paths) error { return p.MuteToFar(0) }, unmute, far}
+	oneWayOut = death{"one-way-out", func(p *lab.Paths) error { return p.MuteToNear(0) }, unmute, near}
 	// What is for the first far address goes by the second link then, and on its
 	// way is taken for a forgery, from either of our addresses.
 	detour = death{"detour", func(p *lab.Paths) error {
@@ -35,8 +44,10 @@ var (
 			return err
 		}
 		return p.NearUp(0)
-	}}
+	}, ""}
 )
+
+func unmute(p *lab.Paths) error { return p.Unmute(0) }
 
 // A failover is a transfer in both directions that loses its primary path and
 // gets it back.
@@ -85,7 +96,7 @@ func TestFailover(t *testing.T) {
 func everyFailover() (all []failover) {
 	for _, peer := range []*stack{linux, usrsctp} {
 		for _, weDial := range []bool{true, false} {
-			for _, d := range []death{nearDown, farDown, silent, detour} {
+			for _, d := range []death{nearDown, farDown, silent, oneWayIn, oneWayOut, detour} {
 				if peer == usrsctp && d.name == detour.name {
 					continue // it pairs its addresses with the other side's regardless of routes
 				}
@@ -105,26 +116,16 @@ func (f failover) do(t *testing.T) {
 	}
 	p := newPair(t, f.peer, imp)
 	us, them := p.both(f.weDial)
+	p.confirmed(us, them, f.weDial)
 	sides := []*side{us, them}
-	// To the client's stack the user has vouched for both addresses (RFC 9260
-	// section 5.4); the server's has to ask.
-	server := them
-	if !f.weDial {
-		server = us
-	}
-	if _, err := server.Wait(wait, "both addresses to be confirmed", func(lines []string) (string, bool) {
-		asked := 0 // for the other address than that of the handshake, or for both
-		for i, to := range server.to {
-			if slices.Contains(lines, "EVENT path "+to+" confirmed") {
-				asked |= i + 1
-			}
-		}
-		return "", asked == 3 || asked != 0 && f.peer != usrsctp || asked != 0 && server == us
-	}); err != nil {
-		t.Fatal(err)
-	}
 	for _, s := range sides {
 		s.progress(100)
+	}
+	switch f.death.spares { // those who lose the path
+	case near:
+		sides = sides[1:]
+	case far:
+		sides = sides[:1]
 	}
 
 	before := time.Now()
@@ -140,7 +141,7 @@ func (f failover) do(t *testing.T) {
 	for i, s := range sides {
 		lost[i] = s.event("path "+s.to[0]+" unreachable", before, upper)
 	}
-	for _, s := range sides {
+	for _, s := range []*side{us, them} {
 		s.progress(100)
 	}
 
@@ -158,7 +159,7 @@ func (f failover) do(t *testing.T) {
 	for i, s := range sides {
 		back[i] = s.event("path "+s.to[0]+" available", healed, returns)
 	}
-	for _, s := range sides {
+	for _, s := range []*side{us, them} {
 		s.progress(100)
 	}
 	p.stop(us, them)
@@ -194,6 +195,77 @@ func (f failover) do(t *testing.T) {
 		}
 		t.Logf("%s gave the path up after %v and took it back %v after its return, DATA %v after", s.name, took.Round(time.Millisecond),
 			back[i].Sub(healed).Round(time.Millisecond), again.Sub(healed).Round(time.Millisecond))
+	}
+}
+
+// confirmed waits until the server's stack has both addresses of the client
+// confirmed. To the client's the user has vouched for both (RFC 9260 section 5.4).
+func (p *pair) confirmed(us, them *side, weDial bool) {
+	p.t.Helper()
+	server, both := us, false
+	if weDial {
+		// It tells of the address of the handshake, too.
+		server, both = them, p.peer == usrsctp
+	}
+	_, err := server.Wait(wait, "the addresses to be confirmed", func(lines []string) (string, bool) {
+		n := 0
+		for _, to := range server.to {
+			if slices.Contains(lines, "EVENT path "+to+" confirmed") {
+				n++
+			}
+		}
+		return "", n == 2 || n == 1 && !both
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// Both links fall silent, until both sides have given up all paths, and return:
+// the transfer goes on.
+// R-8.1-04 R-8.1-07 R-8.3-07 R-8.3-08 R-8.3-11
+func TestOutage(t *testing.T) {
+	for _, peer := range []*stack{linux, usrsctp} {
+		for _, weDial := range []bool{true, false} {
+			if !*full && weDial != (peer == linux) {
+				continue
+			}
+			t.Run(pairName(peer, weDial), func(t *testing.T) {
+				t.Parallel()
+				p := newPair(t, peer, nil)
+				us, them := p.both(weDial)
+				p.confirmed(us, them, weDial)
+				sides := []*side{us, them}
+				for _, s := range sides {
+					s.progress(100)
+				}
+				before := time.Now()
+				for link := range 2 {
+					if err := p.paths.Mute(link); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, s := range sides {
+					for _, to := range s.to {
+						s.event("path "+to+" unreachable", before, wait)
+					}
+				}
+				healed := time.Now()
+				for link := range 2 {
+					if err := p.paths.Unmute(link); err != nil {
+						t.Fatal(err)
+					}
+				}
+				for _, s := range sides {
+					for _, to := range s.to {
+						s.event("path "+to+" available", healed, wait)
+					}
+					s.progress(100)
+				}
+				p.stop(us, them)
+				p.packets()
+			})
+		}
 	}
 }
 

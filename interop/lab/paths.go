@@ -104,14 +104,23 @@ func (p *Paths) Close() {
 // Mute has the router lose all that comes for either end of a link, and say
 // nothing. No device changes.
 func (p *Paths) Mute(link int) error {
-	return errorOf(p.Router.Run("ip", "route", "add", "blackhole", NearAddrs[link]),
-		p.Router.Run("ip", "route", "add", "blackhole", FarAddrs[link]))
+	return errorOf(p.MuteToNear(link), p.MuteToFar(link))
 }
 
-// Unmute undoes Mute.
+// MuteToNear is Mute in one direction.
+func (p *Paths) MuteToNear(link int) error {
+	return p.Router.Run("ip", "route", "replace", "blackhole", NearAddrs[link])
+}
+
+// MuteToFar is Mute in the other.
+func (p *Paths) MuteToFar(link int) error {
+	return p.Router.Run("ip", "route", "replace", "blackhole", FarAddrs[link])
+}
+
+// Unmute undoes them.
 func (p *Paths) Unmute(link int) error {
-	return errorOf(p.Router.Run("ip", "route", "del", "blackhole", NearAddrs[link]),
-		p.Router.Run("ip", "route", "del", "blackhole", FarAddrs[link]))
+	const flush = "ip route flush type blackhole exact "
+	return p.Router.Run("sh", "-c", flush+NearAddrs[link]+" && "+flush+FarAddrs[link])
 }
 
 // NearDown sets the near end of a link down; its routes go with it.
