@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gosctp/gosctp/interop/lab"
+	"github.com/gosctp/gosctp/interop/workload"
 	"github.com/gosctp/gosctp/sim/impair"
 )
 
@@ -14,7 +15,7 @@ import (
 type death struct {
 	name       string
 	kill, heal func(*lab.Paths) error
-	spares     string // the side whose DATA still arrives
+	spares     string // the side whose DATA still arrives, or which is told by its host
 }
 
 const (
@@ -23,7 +24,7 @@ const (
 )
 
 var (
-	nearDown = death{"near-down", func(p *lab.Paths) error { return p.NearDown(0) }, func(p *lab.Paths) error { return p.NearUp(0) }, ""}
+	nearDown = death{"near-down", func(p *lab.Paths) error { return p.NearDown(0) }, func(p *lab.Paths) error { return p.NearUp(0) }, near}
 	farDown  = death{"far-down", func(p *lab.Paths) error { return p.FarDown(0) }, func(p *lab.Paths) error { return p.FarUp(0) }, ""}
 	silent   = death{"silent", func(p *lab.Paths) error { return p.Mute(0) }, unmute, ""}
 	// One direction is lost, and so are acknowledgements for the other.
@@ -56,6 +57,7 @@ type failover struct {
 	weDial   bool
 	death    death
 	impaired bool
+	retrans  int // Path.Max.Retrans, 0: pathRetrans
 }
 
 func (f failover) String() string {
@@ -65,6 +67,9 @@ func (f failover) String() string {
 	}
 	if f.impaired {
 		link = "impaired"
+	}
+	if f.retrans > 0 {
+		link += fmt.Sprint("/retrans-", f.retrans)
 	}
 	return fmt.Sprintf("%s/%s/%s", who, f.death.name, link)
 }
@@ -77,10 +82,10 @@ func (f failover) String() string {
 // R-5.4-02 R-6.4-01 R-6.4.1-01 R-8.2-02 R-8.2-03 R-8.2-05 R-8.3-07 R-8.3-11 R-8.3-13
 func TestFailover(t *testing.T) {
 	all := []failover{
-		{linux, true, nearDown, false}, {linux, true, silent, true}, {linux, true, detour, false},
-		{linux, false, silent, false}, {linux, false, farDown, true},
-		{usrsctp, true, silent, false}, {usrsctp, true, nearDown, true},
-		{usrsctp, false, nearDown, false}, {usrsctp, false, farDown, false},
+		{peer: linux, weDial: true, death: nearDown}, {peer: linux, weDial: true, death: silent, impaired: true},
+		{peer: linux, weDial: true, death: detour}, {peer: linux, death: silent, retrans: 4}, {peer: linux, death: farDown, impaired: true},
+		{peer: linux, death: oneWayOut}, {peer: usrsctp, weDial: true, death: silent}, {peer: usrsctp, weDial: true, death: nearDown, impaired: true},
+		{peer: usrsctp, death: nearDown}, {peer: usrsctp, death: farDown}, {peer: usrsctp, death: oneWayIn}, {peer: usrsctp, death: detour},
 	}
 	if *full {
 		all = everyFailover()
@@ -97,11 +102,11 @@ func everyFailover() (all []failover) {
 	for _, peer := range []*stack{linux, usrsctp} {
 		for _, weDial := range []bool{true, false} {
 			for _, d := range []death{nearDown, farDown, silent, oneWayIn, oneWayOut, detour} {
-				if peer == usrsctp && d.name == detour.name {
-					continue // it pairs its addresses with the other side's regardless of routes
+				for _, retrans := range []int{1, 4} {
+					all = append(all, failover{peer: peer, weDial: weDial, death: d, retrans: retrans})
 				}
 				for _, impaired := range []bool{false, true} {
-					all = append(all, failover{peer, weDial, d, impaired})
+					all = append(all, failover{peer: peer, weDial: weDial, death: d, impaired: impaired})
 				}
 			}
 		}
@@ -115,7 +120,11 @@ func (f failover) do(t *testing.T) {
 		imp = &impairment
 	}
 	p := newPair(t, f.peer, imp)
-	us, them := p.both(f.weDial)
+	retrans := pathRetrans
+	if f.retrans > 0 {
+		retrans = f.retrans
+	}
+	us, them := p.both(f.weDial, "--path-retrans", fmt.Sprint(retrans))
 	p.confirmed(us, them, f.weDial)
 	sides := []*side{us, them}
 	for _, s := range sides {
@@ -136,7 +145,10 @@ func (f failover) do(t *testing.T) {
 	// RFC 9260 section 8.2: Path.Max.Retrans+1 timeouts in a row, the first of
 	// which was under way already, and one of which may be a heartbeat's. What
 	// had arrived, but whose acknowledgement died, may clear the counter once.
-	lower, upper := backoff(rtoMin, pathRetrans), (pathRetrans+2)*rtoMax+slack
+	lower, upper := backoff(rtoMin, retrans), backoff(rtoMin, retrans+2)+slack
+	if f.impaired { // RTO is larger
+		upper = time.Duration(retrans+2)*rtoMax + slack
+	}
 	lost := make([]time.Time, 2)
 	for i, s := range sides {
 		lost[i] = s.event("path "+s.to[0]+" unreachable", before, upper)
@@ -165,6 +177,9 @@ func (f failover) do(t *testing.T) {
 	p.stop(us, them)
 
 	sent := p.packets()
+	if f.death.name == nearDown.name {
+		f.told(t, us, sent, dead, healed)
+	}
 	for i, s := range sides {
 		var life time.Time // when the other side was last heard before
 		var alternate, late int
@@ -196,6 +211,25 @@ func (f failover) do(t *testing.T) {
 		t.Logf("%s gave the path up after %v and took it back %v after its return, DATA %v after", s.name, took.Round(time.Millisecond),
 			back[i].Sub(healed).Round(time.Millisecond), again.Sub(healed).Round(time.Millisecond))
 	}
+}
+
+// told checks that the side whose own host knows of the death waits for no
+// timeouts, neither to go nor to come back.
+func (f failover) told(t *testing.T, s *side, sent []lab.Packet, dead, healed time.Time) {
+	t.Helper()
+	var gone, back time.Time // when DATA went to either address
+	for _, k := range sent {
+		if data := k.Has(chunkData); data && k.Dst == s.to[1] && k.At.After(dead) && gone.IsZero() {
+			gone = k.At
+		} else if data && k.Dst == s.to[0] && k.At.After(healed) && back.IsZero() {
+			back = k.At
+		}
+	}
+	if gone.IsZero() || gone.Sub(dead) > slack || back.IsZero() || back.Sub(healed) > hbInterval+rtoMax+slack {
+		t.Errorf("%s sent DATA to the other address after %v, and to the first after %v", s.name, gone.Sub(dead), back.Sub(healed))
+	}
+	t.Logf("%s sent DATA to the other address after %v, and to the first %v after its return", s.name,
+		gone.Sub(dead).Round(time.Millisecond), back.Sub(healed).Round(time.Millisecond))
 }
 
 // confirmed waits until the server's stack has both addresses of the client
@@ -266,6 +300,44 @@ func TestOutage(t *testing.T) {
 				p.packets()
 			})
 		}
+	}
+}
+
+// Both links fall silent, and stay so: both sides give the association up, within
+// the timeouts that Association.Max.Retrans allows.
+// R-8.1-01 R-8.1-03 R-8.1-04 R-8.1-05
+func TestLinksDieForGood(t *testing.T) {
+	const retrans = 5
+	for _, peer := range []*stack{linux, usrsctp} {
+		t.Run(pairName(peer, true), func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t, peer, nil)
+			us, them := p.both(true, "--assoc-retrans", fmt.Sprint(retrans))
+			p.confirmed(us, them, true)
+			for _, s := range []*side{us, them} {
+				s.progress(100)
+			}
+			before := time.Now()
+			for link := range 2 {
+				if err := p.paths.Mute(link); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// Some timeouts are of one path, while the other one's runs.
+			const bound = 2*(retrans+2)*rtoMax + slack
+			for _, s := range []*side{us, them} {
+				at := s.event("lost 0", before, bound)
+				r, err := s.Result(wait)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.Ending != workload.CommLost {
+					t.Errorf("%s: ended with %q", s.name, r.Ending)
+				}
+				t.Logf("%s gave up after %v", s.name, at.Sub(before).Round(time.Millisecond))
+			}
+			p.packets()
+		})
 	}
 }
 
