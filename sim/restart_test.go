@@ -108,9 +108,8 @@ func TestRebinding(t *testing.T) {
 	s.Rebinds = []Rebind{{At: sec, Side: SideA}}
 	s.Attacks = []Attack{{Kind: AttackChunks, To: 3 * sec, Every: 10 * ms}}
 	var wrong []mono.Duration // when packets went to the old port
-	o := Options{Tap: func(p Packet) {}}
 	var r *run
-	o.script = func(the *run) { r = the }
+	o := Options{script: func(the *run) { r = the }}
 	o.Drop = func(p Packet) bool {
 		if n := r.net.astray; n > uint64(len(wrong)) {
 			wrong = append(wrong, p.At.Sub(mono.Time(sec)))

@@ -326,9 +326,7 @@ func (u *user) sendFailed(f sideeffects.SendFailure) {
 	for b := f.Data; b != nil; b = b.Next {
 		data = append(data, b.B...)
 	}
-	// What the peer had before it restarted is sent again as if it were new.
-	untouched := !f.Sent && !u.restarted
-	if err := u.out.failed(f.PPID, f.Stream, f.Unordered, data, untouched); err != nil && !u.doubtful() {
+	if err := u.out.failed(f.PPID, f.Stream, f.Unordered, data, !f.Sent); err != nil && !u.doubtful() {
 		u.run.failed(err.Error(), err)
 	}
 }

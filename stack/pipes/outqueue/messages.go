@@ -27,6 +27,7 @@ type message struct {
 	older, newer *message // in the order of Push
 	off          int      // bytes that became DATA chunks
 	ssn          chunk.SSN
+	tried        bool // some of it went out before the peer restarted
 }
 
 type stream struct {

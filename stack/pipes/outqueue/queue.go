@@ -101,7 +101,10 @@ func (q *Queue) Reset(tsn chunk.TSN, peerRwnd uint32) {
 		}
 		tail = m
 	}
-	q.eachMessage(func(m *message, _ bool) { keep(m) })
+	q.eachMessage(func(m *message, sent bool) {
+		m.tried = sent
+		keep(m)
+	})
 	q.dropQueued()
 	q.buffered = 0
 	q.start(tsn, peerRwnd)
@@ -197,7 +200,7 @@ func (q *Queue) PurgeStreams(fn func(m *Message, sent bool)) {
 		if int(m.Stream) >= q.nStreams && m.off == 0 {
 			q.buffered -= len(m.Buf.B) + MessageOverhead
 			q.remove(m)
-			fn(&m.Message, false)
+			fn(&m.Message, m.tried)
 			q.recycle(m)
 		}
 		m = next
@@ -227,7 +230,7 @@ func (q *Queue) eachMessage(fn func(m *message, sent bool)) {
 			continue
 		}
 		next := m.newer
-		fn(m, false)
+		fn(m, m.tried)
 		m = next
 	}
 }

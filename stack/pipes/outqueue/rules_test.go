@@ -2,6 +2,7 @@ package outqueue
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"github.com/gosctp/gosctp/chunk"
@@ -1013,6 +1014,27 @@ func TestPurge(t *testing.T) {
 	r.q.Purge(func(m *Message, sent bool) { got = append(got, rep{m.Context, sent}) })
 	if len(got) != 1 || got[0] != (rep{7, true}) {
 		t.Errorf("%v", got)
+	}
+}
+
+// What went out before the peer restarted may have reached it, whether or not
+// it goes out again.
+func TestPurgeAfterReset(t *testing.T) {
+	r := newRig(t)
+	for i := range 3 {
+		r.push(10, func(m *Message) { m.Context = uint32(i) })
+		if i < 2 {
+			r.flush()
+		}
+	}
+	for tsn := range chunk.TSN(2) { // the peer restarts twice
+		r.q.Reset(1000*tsn, 0)
+		r.check()
+	}
+	var sent []bool
+	r.q.Purge(func(_ *Message, s bool) { sent = append(sent, s) })
+	if !slices.Equal(sent, []bool{true, true, false}) {
+		t.Errorf("sent: %v, want the first two", sent)
 	}
 }
 
