@@ -169,6 +169,7 @@ func (g *generator) assoc() AssocPlan {
 			u.Pokes, u.PokeEvery = 1+g.IntN(20), g.pick(ms, 20*ms, 500*ms)
 		}
 	}
+	a.Leave = g.chance(.3)
 	if len(s.Restarts) > 0 && g.chance(.8) || !g.tame && g.chance(.1) {
 		a.Redials = 1 + g.IntN(2+2*len(s.Restarts))
 	}

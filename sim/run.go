@@ -68,7 +68,7 @@ type run struct {
 	counts  Counts
 	hostile bool
 	lastTag [2]chunk.VTag                       // of the packet that arrived last at a side
-	known   [2]map[chunk.VTag]bool              // tags of the associations accepted there
+	echoes  [2]map[chunk.VTag]int               // COOKIE ECHOs that arrived there, by tag
 	note    func(*user, *ulpqueue.Notification) // sees the notifications, if set
 }
 
@@ -157,14 +157,16 @@ func (r *run) failed(kind string, err error) {
 func (r *run) build(w io.Writer) {
 	s := &r.s
 	r.net.UDP = s.UDP
-	r.known = [2]map[chunk.VTag]bool{{}, {}}
+	r.echoes = [2]map[chunk.VTag]int{{}, {}}
 	r.net.spy = func(p Packet) {
-		if h, e := chunk.ParseHeader(p.Data); p.Arrived && e == chunk.ErrNone {
-			side := SideA
-			if slices.Contains(r.addrZ, p.Dst) {
-				side = SideZ
-			}
-			r.lastTag[side] = h.VTag
+		h, e := chunk.ParseHeader(p.Data)
+		if !p.Arrived || e != chunk.ErrNone {
+			return
+		}
+		side := Side(b2i(slices.Contains(r.addrZ, p.Dst)))
+		r.lastTag[side] = h.VTag
+		if len(p.Data) > chunk.HeaderLen && chunk.Type(p.Data[chunk.HeaderLen]) == chunk.TypeCookieEcho && chunk.VerifyChecksum(p.Data) {
+			r.echoes[side][h.VTag]++
 		}
 	}
 	for i := range s.paths() {
@@ -229,9 +231,7 @@ func (r *run) open(s Side, port uint16) *stack.Endpoint {
 
 func (r *run) accepted(s Side, a *stack.Assoc) {
 	port := a.Status().PeerPort
-	tag := r.lastTag[s]
-	again := r.known[s][tag] // by a COOKIE ECHO that was used before
-	r.known[s][tag] = true
+	again := r.echoes[s][r.lastTag[s]] > 1 // the cookie may have been used before
 	for _, p := range r.pairs {
 		if p.port != port || p.plan.Open > OpenByZ || p.plan.Open.by(s) {
 			continue
@@ -309,6 +309,14 @@ func (r *run) dial(p *pair, s Side) {
 		return
 	}
 	u.start(a)
+	if p.plan.Leave {
+		ep := p.ep[s]
+		if err := ep.Close(); err != nil {
+			r.fail("%s: close its endpoint: %w", u.name, err)
+		}
+		r.eps[s] = slices.DeleteFunc(r.eps[s], func(e *stack.Endpoint) bool { return e == ep })
+		p.ep[s] = nil
+	}
 }
 
 // redial lets the user at a side be followed by another who calls again; false

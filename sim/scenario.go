@@ -143,6 +143,9 @@ type AssocPlan struct {
 	// Redials is how often whoever started the association starts it again
 	// when it was lost, or forgotten in a restart.
 	Redials int
+	// Leave has whoever starts it give up the endpoint at once: the
+	// association keeps the port as long as it lives.
+	Leave bool
 }
 
 // Opening is who starts an association.
