@@ -105,6 +105,9 @@ func flag(v bool) byte {
 // retransmissions go to another active path where there is one, again that with
 // the fewest errors. Of equal ones the next after the primary is taken. A path
 // that is cut counts as the worst of all.
+//
+// Deviation R-6.4.1-02: how far two pairs of addresses lie apart is not known
+// here; errors are, so that each dead path costs one timeout only.
 func (t *TCB) SelectPaths() (active, retran PathID) {
 	n := PathID(len(t.Paths))
 	active, retran = NoPath, NoPath

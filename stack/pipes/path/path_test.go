@@ -283,3 +283,25 @@ func TestSet(t *testing.T) {
 		t.Error("AMDCS of nothing")
 	}
 }
+
+// TestMoved: on another way nothing is known of congestion and round trips.
+// R-7.2.5-01, R-7.2.5.2-01
+func TestMoved(t *testing.T) {
+	p := newPath(t, "10.0.0.1", 1500, nil)
+	fresh := *p
+	now := mono.Time(1000 * sec)
+	p.SampleRTT(20*ms, now)
+	p.CC.Acked(p, Ack{Bytes: 5000, Flight: p.Cwnd, Now: now})
+	p.CC.Lost(p, now)
+	p.CC.Acked(p, Ack{Bytes: 5000, Flight: p.Cwnd, Now: now})
+	if p.Cwnd == fresh.Cwnd || p.Ssthresh == fresh.Ssthresh || p.SRTT == 0 {
+		t.Fatalf("nothing was learnt: %+v", p)
+	}
+	p.Moved(1500, 20, now)
+	if p.Cwnd != fresh.Cwnd || p.Ssthresh != fresh.Ssthresh || p.PartialBytesAcked != 0 || p.RTO != fresh.RTO || p.SRTT != 0 || p.RTTVAR != 0 {
+		t.Errorf("cwnd %d, ssthresh %d, pba %d, RTO %v, SRTT %v", p.Cwnd, p.Ssthresh, p.PartialBytesAcked, p.RTO, p.SRTT)
+	}
+	if !p.Moved(1400, 20, now) || p.PMTU != 1380 {
+		t.Errorf("PMTU %d", p.PMTU)
+	}
+}
