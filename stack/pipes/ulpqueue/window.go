@@ -34,8 +34,9 @@ func need(n int) int { return charge(n) + 2*messageOverhead }
 // others may be accepted.
 //
 // Deviation R-6.2-02: what a_rwnd has granted is taken even when a later SACK
-// said 0 because too little of the grant was left to be of use. Otherwise the
-// small chunks of a peer that were under way then would all be lost.
+// said 0 because too little of the grant was left to be of use. It is Linux and
+// usrsctp that gain, as senders of small messages to a slow reader: what they
+// had under way then would all be lost.
 //
 // If there is no room, something may become ready: a message too large for the
 // buffer is delivered in pieces.
