@@ -122,7 +122,6 @@ const (
 	wData, wInit, wInitAck, wSack, wHeartbeat       = 0, 1, 2, 3, 4
 	wAbort, wShutdown, wShutdownAck                 = 6, 7, 8
 	wCookieEcho, wCookieAck, wShutdownComplete      = 10, 11, 14
-	wPad                                            = 132
 	wUnordered, wBegin, wEnd, wReflected       byte = 4, 2, 1, 1
 )
 
@@ -157,7 +156,7 @@ func (g *wireGuard) packet(p Packet) {
 		if typ == wData {
 			data = true
 		} else {
-			if data && typ != wPad { // R-6-10; RFC 4820 wants PAD last
+			if data { // R-6-10
 				g.bad("control chunk %d behind DATA", typ)
 			}
 			if i > 0 {
