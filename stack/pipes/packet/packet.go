@@ -97,10 +97,20 @@ func (b *Builder) Data(flags uint8, tsn chunk.TSN, sid chunk.StreamID, ssn chunk
 // Pad makes an Oversize packet n bytes long by a PAD chunk, as far as the slot
 // allows (RFC 4820).
 func (b *Builder) Pad(n int) {
-	n = min(n, cap(b.buf)) - len(b.buf)
-	if b.over && n >= chunk.ChunkHeaderLen {
-		b.buf = chunk.AppendPad(b.buf, n&^3)
+	n = min(min(n, cap(b.buf))-len(b.buf), chunk.MaxChunkLen) &^ 3
+	if !b.over || n < chunk.ChunkHeaderLen {
+		return
 	}
+	if b.lastData == 0 {
+		b.buf = chunk.AppendPad(b.buf, n) // behind what has to come first
+		return
+	}
+	// Control chunks stand before DATA (RFC 9260 section 6).
+	end := len(b.buf)
+	b.buf = b.buf[:end+n]
+	copy(b.buf[chunk.HeaderLen+n:], b.buf[chunk.HeaderLen:end])
+	chunk.AppendPad(b.buf[:chunk.HeaderLen], n)
+	b.lastData += n
 }
 
 // Immediate sets the I bit of the last DATA chunk, if there is one.

@@ -3,6 +3,7 @@ package packet
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/gosctp/gosctp/chunk"
@@ -109,6 +110,50 @@ func TestOversize(t *testing.T) {
 }
 
 // The bytes of many random packets read back as what was put in.
+// An oversize packet is padded in front of its DATA chunk (R-6-10, R-6.10-03),
+// and behind a control chunk, which may have to be the first.
+func TestPad(t *testing.T) {
+	payload := bytes.Repeat([]byte{7}, 201)
+	for _, data := range []bool{true, false} {
+		var b Builder
+		b.Begin(dirty(1500), 100, 1, 2, 3)
+		if data {
+			b.Data(3, 9, 0, 0, 0, payload)
+			b.Pad(1300)
+			b.Immediate()
+		} else {
+			b.Commit(chunk.AppendCookieEcho(b.Tail(), payload))
+			b.Pad(1300)
+		}
+		p := b.Finish()
+		if len(p) != 1300 {
+			t.Fatalf("DATA: %v: %d bytes, want 1300", data, len(p))
+		}
+		var order []chunk.Type
+		w := chunk.Walk(p[chunk.HeaderLen:])
+		for c, ok := w.Next(); ok; c, ok = w.Next() {
+			order = append(order, c.Type())
+			if d, e := chunk.ParseData(c); c.Type() == chunk.TypeData && (e != chunk.ErrNone || d.TSN != 9 || d.Flags&chunk.FlagI == 0 || !bytes.Equal(d.Payload, payload)) {
+				t.Errorf("%+v, %v", d, e)
+			}
+		}
+		want := []chunk.Type{chunk.TypePad, chunk.TypeData}
+		if !data {
+			want = []chunk.Type{chunk.TypeCookieEcho, chunk.TypePad}
+		}
+		if !slices.Equal(order, want) {
+			t.Errorf("%v, want %v", order, want)
+		}
+	}
+	var b Builder
+	b.Begin(dirty(1500), 1400, 1, 2, 3)
+	b.Data(3, 9, 0, 0, 0, payload)
+	b.Pad(1300)
+	if n := len(b.Finish()); n > 300 {
+		t.Errorf("a packet that fits was padded to %d bytes", n)
+	}
+}
+
 func TestRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	slot := dirty(3000)
