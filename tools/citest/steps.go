@@ -219,6 +219,8 @@ func kind(pkg, test string) string {
 		return "architecture"
 	case strings.Contains(pkg, "explore"):
 		return "explorer"
+	case pkg == "conformance":
+		return "conversations"
 	case pkg == "e2e":
 		return "end to end"
 	case pkg == "transport/rawip" || pkg == "sim/relay":
