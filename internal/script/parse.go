@@ -52,7 +52,8 @@ const (
 func Parse(file string, text []byte) (*Script, error) {
 	s := &Script{File: file}
 	s.world = world{stackPort: 5000, peerPort: 6000, mtu: 1500, cfg: tcb.DefaultConfig()}
-	s.world.cfg.HBInterval = 0 // heartbeats only where a script asks for them
+	// HEARTBEATs and probes only where a script asks for them.
+	s.world.cfg.HBInterval, s.world.cfg.PMTUDiscovery = 0, false
 	if len(text) > maxText {
 		return nil, &SyntaxError{file, 1, fmt.Sprintf("expected a script of at most %d bytes", maxText)}
 	}
