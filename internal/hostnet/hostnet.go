@@ -39,7 +39,7 @@ type Host struct {
 // A Route is how packets to a destination leave the host.
 type Route struct {
 	Src       netip.Addr // the source address that the host would choose
-	MTU       int        // the largest IP packet that it would send unfragmented
+	MTU       int        // the largest IP packet that the route and its interface take, whatever the path beyond
 	NoCarrier bool       // the interface is up, but nothing is connected to it
 }
 

@@ -42,17 +42,51 @@ func route(dst netip.Addr) (netip.Addr, int, error) {
 	if err != nil {
 		return netip.Addr{}, 0, os.NewSyscallError("getsockopt", err)
 	}
+	var src netip.Addr
 	switch l := local.(type) {
 	case *unix.SockaddrInet4:
-		return netip.AddrFrom4(l.Addr), mtu, nil
+		src = netip.AddrFrom4(l.Addr)
 	case *unix.SockaddrInet6:
-		src := netip.AddrFrom16(l.Addr)
+		src = netip.AddrFrom16(l.Addr)
 		if src.IsLinkLocalUnicast() {
 			src = src.WithZone(interfaceName(l.ZoneId))
 		}
-		return src, mtu, nil
+	default:
+		return netip.Addr{}, 0, unix.EAFNOSUPPORT
 	}
-	return netip.Addr{}, 0, unix.EAFNOSUPPORT
+	// What the kernel has learnt of the path is in mtu, and stays for minutes.
+	return src, max(mtu, routeMTU(dst, src)), nil
+}
+
+// routeMTU returns the MTU of the route to dst, without what the kernel has
+// learnt of the path beyond; 0 if that cannot be found out.
+func routeMTU(dst, src netip.Addr) int {
+	if dst.IsLoopback() || dst == src {
+		return 0 // there is nothing beyond
+	}
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return 0
+	}
+	defer h.Close()
+	index := 0
+	if z := dst.Zone(); z != "" {
+		index = int(interfaceIndex(z))
+	} else {
+		r, err := h.RouteGetWithOptions(dst.AsSlice(), &netlink.RouteGetOptions{SrcAddr: src.AsSlice(), FIBMatch: true})
+		if err != nil || len(r) == 0 {
+			return 0
+		}
+		if r[0].MTU > 0 {
+			return r[0].MTU
+		}
+		index = r[0].LinkIndex
+	}
+	l, err := h.LinkByIndex(index)
+	if err != nil {
+		return 0
+	}
+	return l.Attrs().MTU
 }
 
 // addrs also says which interfaces are up, but without a carrier.
