@@ -28,15 +28,27 @@ type transfer struct {
 
 const messageSize = 20000
 
-func startTransfer(t *testing.T, ctx context.Context, a, b *socketapi.Host, addr string) *transfer {
+// in runs something in a namespace.
+type in func(func() error) error
+
+func startTransfer(t *testing.T, ctx context.Context, a, b in, kind socketapi.Transport, addr string) *transfer {
 	t.Helper()
-	l, err := socketapi.Listen(addr, &socketapi.Config{Host: b})
+	ha, hz := mustHost(t, a, kind), mustHost(t, b, kind)
+	var l *socketapi.Listener
+	err := b(func() (err error) { // links over UDP are opened now
+		l, err = socketapi.Listen(addr, &socketapi.Config{Host: hz})
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
 	x := &transfer{t: t, quit: make(chan struct{}), idle: make(chan struct{})}
-	if x.c, err = socketapi.Dial(ctx, addr, &socketapi.Config{Host: a, PathMTURaise: 3 * time.Second, SendBuffer: 200 << 10}); err != nil {
+	err = a(func() (err error) {
+		x.c, err = socketapi.Dial(ctx, addr, &socketapi.Config{Host: ha, PathMTURaise: 3 * time.Second, SendBuffer: 200 << 10})
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if x.z, err = l.AcceptSCTP(ctx); err != nil {
@@ -121,7 +133,7 @@ func (x *transfer) end(ctx context.Context) {
 	x.z.Close()
 }
 
-func mustHost(t *testing.T, do func(func() error) error, kind socketapi.Transport) (h *socketapi.Host) {
+func mustHost(t *testing.T, do in, kind socketapi.Transport) (h *socketapi.Host) {
 	t.Helper()
 	err := do(func() (err error) {
 		h, err = socketapi.NewHost(socketapi.HostConfig{Transport: kind})
@@ -146,7 +158,7 @@ func TestPathMTUInNamespaces(t *testing.T) {
 					ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 					defer cancel()
 					lab := newLab(t, LabConfig{})
-					x := startTransfer(t, ctx, mustHost(t, lab.A.Do, kind), mustHost(t, lab.B.Do, kind), addr)
+					x := startTransfer(t, ctx, lab.A.Do, lab.B.Do, kind, addr)
 					x.until(ctx, "at first", 1500, 1500)
 					if err := lab.Relay.Set(impair.Config{MTU: 1350, Silent: silent}, impair.Config{}); err != nil {
 						t.Fatal(err)
@@ -180,7 +192,7 @@ func TestPathMTUBehindARouter(t *testing.T) {
 			a.Route("fd03::/64", "fd02::2")
 			b.Route("10.2.0.0/24", "10.3.0.1")
 			b.Route("fd02::/64", "fd03::1")
-			do := func(h *nstest.Host) func(func() error) error {
+			do := func(h *nstest.Host) in {
 				return func(f func() error) (err error) {
 					h.Do(func() { err = f() })
 					return err
@@ -188,7 +200,7 @@ func TestPathMTUBehindARouter(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 			defer cancel()
-			x := startTransfer(t, ctx, mustHost(t, do(a), socketapi.RawIP), mustHost(t, do(b), socketapi.RawIP), addr)
+			x := startTransfer(t, ctx, do(a), do(b), socketapi.RawIP, addr)
 			x.until(ctx, "at first", 1500, 1500)
 			r.Up("x0", 1350)
 			t.Logf("the smaller path is noticed after %v", x.until(ctx, "shrunk", 500, 1350))
