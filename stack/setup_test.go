@@ -657,6 +657,17 @@ func TestOurCookieIsStale(t *testing.T) {
 		t.Errorf("asks for %d ms, want 1700", f.CookiePreservative)
 	}
 	p.inState(tcb.CookieWait)
+	old := p.theirs
+	p.takeInit(c)
+	t.Run("R-5.3.1-03 what belongs to the first attempt means nothing to the second", func(t *testing.T) {
+		if p.theirs == old {
+			t.Error("the new INIT has the old tag")
+		}
+		p.sendTag(old, p.initAck(someCookie))
+		p.sendTag(old, chunk.AppendCookieAck(nil))
+		p.expect("")
+		p.inState(tcb.CookieWait)
+	})
 	t.Run("in COOKIE-WAIT it means nothing", func(t *testing.T) { // R-5.2.6-02
 		p.send(stale)
 		p.expect("")
@@ -680,7 +691,11 @@ func TestOurCookieIsStale(t *testing.T) {
 			p.send(p.initAck(someCookie))
 			p.expect("COOKIE ECHO")
 			p.send(stale)
-			p.expect("INIT")
+			c, _ := first(p.take(), chunk.TypeInit)
+			if c == nil {
+				t.Fatal("no INIT")
+			}
+			p.takeInit(c)
 		}
 		p.send(p.initAck(someCookie))
 		p.expect("COOKIE ECHO")
@@ -689,15 +704,21 @@ func TestOurCookieIsStale(t *testing.T) {
 		p.expectEnd(fsm.CantStart, chunk.CauseStaleCookie)
 	})
 	t.Run("and the peer's COOKIE ECHO comes meanwhile", func(t *testing.T) {
-		// Both started at once; in COOKIE-WAIT the peer's tag is not known,
-		// also the second time.
+		// Both started at once. The cookie is of our first attempt, and the
+		// peer has to ask again; in COOKIE-WAIT its tag is not known, also the
+		// second time.
 		p := newRig(t).peer().dial()
 		p.send(p.initAck(someCookie))
 		p.expect("COOKIE ECHO")
 		p.sendTag(0, p.init())
 		p.takeInitAck()
 		p.send(stale)
-		p.expect("INIT")
+		c, _ := first(p.take(), chunk.TypeInit)
+		p.send(p.echo())
+		p.expect("")
+		p.takeInit(c)
+		p.sendTag(0, p.init())
+		p.takeInitAck()
 		p.send(p.echo())
 		p.expect("COOKIE ACK")
 		p.inState(tcb.Established)

@@ -1,80 +1,87 @@
 package explore
 
 import (
-	"errors"
-
 	"github.com/gosctp/gosctp/chunk"
-	"github.com/gosctp/gosctp/stack"
 	"github.com/gosctp/gosctp/stack/fsm"
-	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
-// read takes what the user can read, and checks that it is what and when it
-// should be: COMM_UP before data, the message once and whole, one last
-// notification and nothing behind it.
-func (h *host) read(c *conn) {
-	name := sideNames[h.side]
-	for {
-		var l ulpqueue.List
-		err := c.as.Recv(&l, 1<<20, 0)
-		read := 0
-		for m := l.Pop(); m != nil; m = l.Pop() {
-			if c.final {
-				h.w.fail("%c: something comes after the last notification", name)
-			}
-			if m.Kind == ulpqueue.KindNotification {
-				h.notified(c, &m.Note)
-			} else {
-				if !c.up {
-					h.w.fail("%c: data before COMM_UP", name)
-				}
-				h.got++
-				if h.got > 1 {
-					h.w.fail("%c: the message arrives twice", name)
-				}
-				if !h.w.hosts[1-h.side].sent || m.Len != 1 || m.Head.B[0] != sideNames[1-h.side] {
-					h.w.fail("%c: a message that was not sent", name)
-				}
-				read += m.Len
-			}
-			c.as.Free(m)
-		}
-		if read > 0 {
-			_ = c.as.Recv(&l, 0, read)
-		}
-		var end *stack.EndError
-		switch {
-		case errors.As(err, &end):
-			c.ended, c.end = true, end.End
-			if !c.final && c.end.Change != fsm.Gone {
-				h.w.fail("%c: the end comes without a last notification", name)
-			}
-			return
-		case err != nil:
-			return
-		}
-	}
-}
+// What has to hold after every move, beside the ten properties.
 
-func (h *host) notified(c *conn, n *ulpqueue.Notification) {
-	if fsm.Note(n.Kind) != fsm.NoteAssocChange {
+// message takes a message that the user got, and checks that it is what and
+// when it should be: after COMM_UP, once, in order.
+func (h *host) message(c *conn, letter byte) {
+	w, name := h.w, sideNames[h.side]
+	if c.final {
+		w.fail("%c: something comes after the last notification", name)
+	}
+	if !c.up {
+		w.fail("%c: data before COMM_UP", name)
+	}
+	if !w.sentBy(1-h.side, letter) {
+		if !w.forged() {
+			w.fail("%c: a message that was not sent", name)
+		}
 		return
 	}
-	switch fsm.AssocChange(n.A) {
+	bit := uint32(1) << (letter - 'a')
+	// A late COOKIE ECHO brings an association back to life of which only the
+	// other end remembers what has arrived.
+	if (c.got&bit != 0 || h.got&bit != 0 && !w.late) && !w.forged() {
+		w.fail("%c: the message arrives twice", name)
+	}
+	c.got |= bit
+	if letter <= c.last && !w.forged() {
+		w.fail("%c: messages arrive in another order than they were sent in", name)
+	}
+	c.last = letter
+	h.got |= bit
+	w.arrived |= bit
+}
+
+// notified takes a notification: one that it is up, one last one.
+func (h *host) notified(c *conn, kind fsm.Note, change fsm.AssocChange) {
+	w, name := h.w, sideNames[h.side]
+	if c.final {
+		w.fail("%c: something comes after the last notification", name)
+	}
+	if kind != fsm.NoteAssocChange {
+		return
+	}
+	switch change {
 	case fsm.CommUp:
 		if c.up {
-			h.w.fail("%c: COMM_UP twice", sideNames[h.side])
+			w.fail("%c: COMM_UP twice", name)
 		}
 		c.up = true
 	case fsm.Restarted:
 		if !c.up {
-			h.w.fail("%c: RESTART before COMM_UP", sideNames[h.side])
+			w.fail("%c: RESTART before COMM_UP", name)
 		}
+		c.last = 0
 	default:
 		c.final = true
 	}
+}
+
+// over takes the end of an association. Who closed gracefully had its messages
+// acknowledged.
+func (h *host) over(c *conn, end sideeffects.End) {
+	w, name := h.w, sideNames[h.side]
+	c.ended = true
+	w.ends++
+	if !c.final && end.Change != fsm.Gone {
+		w.fail("%c: the end comes without a last notification", name)
+	}
+	if end.Change == fsm.ShutdownComplete {
+		if c.sent&^w.arrived != 0 && !w.forged() {
+			w.fail("%c closed gracefully, and a message of its did not arrive", name)
+		}
+		return
+	}
+	w.leaves++
+	h.lost = h.lost || end.Change != fsm.Gone
 }
 
 // checkPackets looks at what was sent in this move.
@@ -130,168 +137,91 @@ func holdsAbort(p []byte) bool {
 
 // check looks at the state after a move.
 func (w *world) check() {
-	var est [2]*sideeffects.Association
 	for side, h := range w.hosts {
 		live := 0
-		for _, c := range h.conns {
-			a := h.assoc[c.id]
-			if a == nil || a.State() == tcb.Closed {
-				continue
-			}
-			live++
-			h.checkTimers(a)
-			if a.State() == tcb.Established {
-				est[side] = a
+		for i := range h.conns {
+			if h.conns[i].a.State() != tcb.Closed {
+				live++
+				h.checkTimers(h.conns[i].a)
 			}
 		}
-		if n := h.stack.Stats().Associations; n != live || n > 1 {
+		if n := h.eng.associations(); n != live || n > 1 {
 			w.fail("%c has %d associations, of which its user knows %d", sideNames[side], n, live)
 		}
 	}
-	if est[0] != nil && est[1] != nil && len(w.net) == 0 && len(w.out) == 0 {
-		w.checkAgreement(est)
+	w.checkStates()
+	if w.hosts[0].state() == tcb.Established && w.hosts[1].state() == tcb.Established && len(w.net) == 0 && len(w.out) == 0 {
+		w.checkAgreement()
 	}
-	w.checkDelivery()
 }
 
-// checkTimers: whoever waits for something has a timer, or it waits for ever.
+// checkTimers: whoever waits for something has a timer, or it waits for ever;
+// and a timer that runs has a reason.
 func (h *host) checkTimers(a *sideeffects.Association) {
 	var running [fsm.NumEvents]bool
-	for _, t := range a.AppendArmed(nil) {
+	var buf [8]sideeffects.Armed
+	for _, t := range a.AppendArmed(buf[:0]) {
 		running[t.Event] = true
 	}
+	s := a.State()
 	need := func(id fsm.EventID, why string) {
 		if !running[id] {
-			h.w.fail("%c in %v: no %v, %s", sideNames[h.side], a.State(), id, why)
+			h.w.fail("%c in %v: no %v, %s", sideNames[h.side], s, id, why)
 		}
 	}
-	pl := a.Data().(*sideeffects.Plane)
-	switch a.State() {
+	only := func(id fsm.EventID, ok bool) {
+		if running[id] && !ok {
+			h.w.fail("%c in %v: %v runs for no reason", sideNames[h.side], s, id)
+		}
+	}
+	only(fsm.EvTimeoutT1Init, s == tcb.CookieWait)
+	only(fsm.EvTimeoutT1Cookie, s == tcb.CookieEchoed)
+	only(fsm.EvTimeoutT2, s == tcb.ShutdownSent || s == tcb.ShutdownAckSent)
+	only(fsm.EvTimeoutT5, s >= tcb.ShutdownPending)
+	only(fsm.EvTimeoutT3, s.MaySendData() && unacked(a.Data()) > 0)
+	only(fsm.EvTimeoutHeartbeat, s.MaySendData()) // R-8.3-01
+	only(fsm.EvTimeoutSack, s >= tcb.Established)
+	switch s {
 	case tcb.CookieWait:
 		need(fsm.EvTimeoutT1Init, "and the INIT may be lost")
 	case tcb.CookieEchoed:
-		need(fsm.EvTimeoutT1Cookie, "and the COOKIE ECHO may be lost")
+		if !running[fsm.EvTimeoutT1Cookie] {
+			h.w.breaks("P2", sideNames[h.side:h.side+1]+" has none, and the COOKIE ECHO may be lost")
+		}
 	case tcb.ShutdownSent:
 		need(fsm.EvTimeoutT2, "and the SHUTDOWN may be lost")
 		need(fsm.EvTimeoutT5, "and the peer may answer for ever")
 	case tcb.ShutdownAckSent:
 		need(fsm.EvTimeoutT2, "and the SHUTDOWN ACK may be lost")
 	case tcb.Established, tcb.ShutdownPending, tcb.ShutdownReceived:
-		if pl.Out.Unacked() > 0 {
+		if unacked(a.Data()) > 0 {
 			need(fsm.EvTimeoutT3, "and DATA may be lost")
-		} else if a.State() != tcb.Established {
-			h.w.fail("%c in %v with nothing outstanding", sideNames[h.side], a.State())
+		} else if s != tcb.Established {
+			h.w.fail("%c in %v with nothing outstanding", sideNames[h.side], s)
 		}
 		need(fsm.EvTimeoutHeartbeat, "and the peer may be gone")
 	}
 }
 
+// unacked is how many DATA chunks were sent and are not acknowledged.
+func unacked(d sideeffects.DataPlane) int {
+	if c, ok := d.(*counts); ok {
+		return int(c.unacked.n)
+	}
+	return d.(*sideeffects.Plane).Out.Unacked()
+}
+
 // checkAgreement: two ends that are up and have nothing in flight are ends of
-// one association. Not so if a user gave up: with the ABORT lost, the other end
-// may stay behind with a new association's peer, until its heartbeats fail.
-func (w *world) checkAgreement(est [2]*sideeffects.Association) {
-	if w.hosts[0].used[Abort] || w.hosts[1].used[Abort] {
+// one association, unless one of them may know nothing of the other's end.
+func (w *world) checkAgreement() {
+	if w.mayHang() {
 		return
 	}
-	for side := range est {
-		own, peer := est[side].CloneTCB(), est[1-side].CloneTCB()
+	for side := range w.hosts {
+		own, peer := w.hosts[side].conns[0].a.CloneTCB(), w.hosts[1-side].conns[0].a.CloneTCB()
 		if own.LocalTag != peer.PeerTag || own.LocalTSN != peer.PeerTSN {
 			w.fail("both are ESTABLISHED and disagree: %c has tag %08x and TSN %d, the other believes %08x and %d",
 				sideNames[side], uint32(own.LocalTag), own.LocalTSN, uint32(peer.PeerTag), peer.PeerTSN)
 		}
 	}
-}
-
-// checkDelivery: who closed gracefully had its message acknowledged.
-func (w *world) checkDelivery() {
-	for side, h := range w.hosts {
-		for _, c := range h.conns {
-			if c.ended && c.end.Change == fsm.ShutdownComplete && c.took && w.hosts[1-side].got != 1 {
-				w.fail("%c closed gracefully, and its message did not arrive", sideNames[side])
-			}
-		}
-	}
-}
-
-// resting reports whether nothing more is to come but heartbeats: both sides
-// closed, or both up.
-func (w *world) resting() bool {
-	if len(w.net) > 0 {
-		return false
-	}
-	up := 0
-	for _, h := range w.hosts {
-		c := h.live()
-		if c == nil {
-			continue
-		}
-		a := h.assoc[c.id]
-		if a.State() != tcb.Established || !a.Data().Empty() {
-			return false
-		}
-		for _, t := range a.AppendArmed(nil) {
-			if t.Event != fsm.EvTimeoutHeartbeat {
-				return false
-			}
-		}
-		up++
-	}
-	if up == 2 {
-		a, z := w.hosts[0], w.hosts[1]
-		_, peer := a.assoc[a.live().id].Tags()
-		own, _ := z.assoc[z.live().id].Tags()
-		return peer == own
-	}
-	return up == 0
-}
-
-const restSteps = 400
-
-// rest leaves the hosts alone with a network that loses nothing, and checks
-// that they come to rest.
-func (w *world) rest() {
-	w.wanted = true
-	for range restSteps {
-		if w.err != nil {
-			return
-		}
-		if w.resting() {
-			w.checkEnds()
-			return
-		}
-		m := Move{Deliver, 0}
-		if len(w.net) == 0 {
-			m = w.nextTimer()
-		}
-		if !w.apply(m) {
-			w.fail("nothing can happen any more, and the hosts are not at rest: %s", w.states())
-			return
-		}
-	}
-	w.fail("the hosts do not come to rest: %s", w.states())
-}
-
-// checkEnds: an association that nobody wanted to end is up, once the network
-// loses nothing.
-func (w *world) checkEnds() {
-	for _, h := range w.hosts {
-		if h.used[Shutdown] || h.used[Abort] {
-			return
-		}
-	}
-	for side, h := range w.hosts {
-		for _, c := range h.conns {
-			if c.ended {
-				w.fail("%c lost its association (%v), and no user wanted that", sideNames[side], c.end.Change)
-			}
-		}
-	}
-}
-
-func (w *world) nextTimer() Move {
-	a, z := w.hosts[0], w.hosts[1]
-	if a.due == 0 || z.due != 0 && z.due.Sub(z.now) < a.due.Sub(a.now) {
-		return Move{Fire, 1}
-	}
-	return Move{Fire, 0}
 }

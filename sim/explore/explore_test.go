@@ -2,6 +2,8 @@ package explore
 
 import (
 	"flag"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,8 +12,11 @@ import (
 
 var (
 	depth   = flag.Int("explore.depth", -1, "explore that many moves deep, 0 for all there is, -1 for what CI has time for")
+	deep    = flag.Bool("explore.deep", false, "explore as deep as docs/EXPLORATION.md tells of")
 	limit   = flag.Duration("explore.time", 0, "stop each setting after this time, 0 for never")
+	states  = flag.Int("explore.states", 0, "stop each setting after this many states, 0 for never")
 	setting = flag.String("explore.setting", "", "explore or replay only this setting")
+	strict  = flag.String("explore.strict", "", "excuse nothing that breaks this property, such as P9")
 	moves   = flag.String("explore.moves", "", "moves for TestReplay")
 )
 
@@ -22,18 +27,21 @@ func TestExplore(t *testing.T) {
 		if *setting != "" && !strings.EqualFold(*setting, set.Name) {
 			continue
 		}
-		t.Run(set.Name, func(t *testing.T) {
-			l := Limits{Depth: *depth, Time: *limit}
+		t.Run(strings.ReplaceAll(set.Name, " ", "-"), func(t *testing.T) {
+			l := Limits{Depth: *depth, Time: *limit, States: *states, Strict: *strict}
 			if l.Depth < 0 {
 				l.Depth = set.Depth
+				if *deep {
+					l.Depth = set.Deep
+				}
 			}
 			if testing.Short() || raceEnabled && *depth < 0 {
-				l.Depth = 7 // the race detector has seen all code by then
+				l.Depth = 6 // the race detector has seen all code by then
 			}
 			r := Run(set, l)
 			t.Log(r.String())
 			if r.Bad != nil {
-				lines, _ := Replay(set, r.Bad.Moves, r.Bad.Rest)
+				lines, _ := r.Bad.Play(*strict)
 				t.Fatalf("%v\n\n%s", r.Bad, strings.Join(tail(lines, 80), "\n"))
 			}
 			if r.MaxCommands > fsm.MaxCommands {
@@ -50,17 +58,48 @@ func TestReplay(t *testing.T) {
 	if *moves == "" {
 		t.Skip("SKIP: for use with -explore.setting and -explore.moves")
 	}
-	set := SettingNamed(*setting)
-	if set == nil {
-		t.Fatalf("no setting %q", *setting)
-	}
 	list, err := ParseMoves(*moves)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines, err := Replay(set, list, true)
+	s := Script{Setting: *setting, Moves: list, Rest: true}
+	lines, err := s.Play(*strict)
 	t.Log("\n" + strings.Join(lines, "\n"))
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Kept ways through the states: what was once wrong holds, and what a correct
+// stack cannot promise is shown not to hold, for the reason that the script
+// gives.
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no scripts: ", err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".txt"), func(t *testing.T) {
+			text, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s, err := ParseScript(string(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.Why == "" {
+				t.Error("it does not say why")
+			}
+			if lines, err := s.Play(""); err != nil {
+				t.Fatalf("%v\n%s", err, strings.Join(tail(lines, 60), "\n"))
+			}
+			if s.Breaks == "nothing" {
+				return
+			}
+			if _, err := s.Play(s.Breaks); err == nil || !strings.HasPrefix(err.Error(), s.Breaks+" (") {
+				t.Errorf("%s holds, unexpectedly: %v", s.Breaks, err)
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package explore
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -13,27 +14,41 @@ const (
 	Deliver   Kind = iota // packet N arrives
 	Drop                  // packet N is lost
 	Duplicate             // packet N arrives, and another copy stays in flight
-	Fire                  // the next timer of side N expires
-	Associate             // calls of the user at side N
+	Replay                // a copy of old packet N arrives: the attacker kept it
+	Inject                // the attacker's packet N arrives at side X
+	Fire                  // the next timer of side X expires
+	Wait                  // the clock of side X passes the life of a cookie
+	Restart               // side X crashes and starts again, with its cookie key
+	Reboot                // the same, and the cookie key is lost
+	Associate             // calls of the user at side X
 	Send
 	Shutdown
 	Abort
+	Heartbeat
+	Primary
+
+	numKinds
 )
 
-var kindNames = [...]string{"deliver", "drop", "duplicate", "fire", "associate", "send", "shutdown", "abort"}
+var kindNames = [numKinds]string{"deliver", "drop", "duplicate", "replay", "inject", "fire", "wait",
+	"restart", "reboot", "associate", "send", "shutdown", "abort", "heartbeat", "primary"}
 
 // Move is one thing that happens.
 type Move struct {
 	Kind Kind
-	N    uint8
+	N    uint8 // which packet
+	X    uint8 // which side
 }
 
 // String returns the move as ParseMoves reads it.
 func (m Move) String() string {
-	if m.Kind < Fire {
+	switch {
+	case m.Kind < Inject:
 		return fmt.Sprintf("%s %d", kindNames[m.Kind], m.N)
+	case m.Kind == Inject:
+		return fmt.Sprintf("inject %c %s", sideNames[m.X], alphabet[m.N].name())
 	}
-	return fmt.Sprintf("%s %c", kindNames[m.Kind], sideNames[m.N])
+	return fmt.Sprintf("%s %c", kindNames[m.Kind], sideNames[m.X])
 }
 
 const sideNames = "AZ"
@@ -47,10 +62,10 @@ func Format(moves []Move) string {
 	return strings.Join(s, ", ")
 }
 
-// ParseMoves reads a list of moves, separated by commas.
+// ParseMoves reads a list of moves, separated by commas or newlines.
 func ParseMoves(list string) ([]Move, error) {
 	var moves []Move
-	for _, f := range strings.Split(list, ",") {
+	for _, f := range strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == '\n' }) {
 		if f = strings.TrimSpace(f); f == "" {
 			continue
 		}
@@ -64,17 +79,35 @@ func ParseMoves(list string) ([]Move, error) {
 }
 
 func parseMove(f string) (Move, error) {
+	bad := fmt.Errorf("%q is no move: want something like \"deliver 0\", \"fire A\" or \"inject Z ABORT wrong\"", f)
 	name, arg, _ := strings.Cut(f, " ")
 	for k, s := range kindNames {
-		if s != name || len(arg) != 1 {
+		if s != name || arg == "" {
 			continue
 		}
-		if Kind(k) < Fire && arg[0] >= '0' && arg[0] <= '9' {
-			return Move{Kind(k), arg[0] - '0'}, nil
+		m := Move{Kind: Kind(k)}
+		if m.Kind < Inject {
+			n, err := strconv.ParseUint(arg, 10, 8)
+			if err != nil {
+				return Move{}, bad
+			}
+			m.N = uint8(n)
+			return m, nil
 		}
-		if i := strings.IndexByte(sideNames, arg[0]); Kind(k) >= Fire && i >= 0 {
-			return Move{Kind(k), uint8(i)}, nil
+		side := strings.IndexByte(sideNames, arg[0])
+		if side < 0 {
+			return Move{}, bad
+		}
+		m.X = uint8(side)
+		if m.Kind != Inject && len(arg) == 1 {
+			return m, nil
+		}
+		for i := range alphabet {
+			if m.Kind == Inject && arg[1:] == " "+alphabet[i].name() {
+				m.N = uint8(i)
+				return m, nil
+			}
 		}
 	}
-	return Move{}, fmt.Errorf("%q is no move: want something like \"deliver 0\" or \"fire A\"", f)
+	return Move{}, bad
 }

@@ -7,12 +7,23 @@ import (
 )
 
 func TestMovesAsText(t *testing.T) {
-	list := []Move{{Associate, 0}, {Deliver, 0}, {Drop, 1}, {Duplicate, 2}, {Fire, 1}, {Send, 0}, {Shutdown, 1}, {Abort, 0}}
+	var list []Move
+	for k := Kind(0); k < numKinds; k++ {
+		if k <= Inject {
+			list = append(list, Move{Kind: k, N: 3})
+		}
+		if k >= Inject {
+			list = append(list, Move{Kind: k, X: 1})
+		}
+	}
+	for i := range alphabet {
+		list = append(list, Move{Kind: Inject, N: uint8(i)})
+	}
 	got, err := ParseMoves(Format(list))
 	if err != nil || !slices.Equal(got, list) {
 		t.Errorf("%q is read as %v, %v", Format(list), got, err)
 	}
-	for _, bad := range []string{"deliver", "deliver A", "fire 0", "jump A", "deliver 10"} {
+	for _, bad := range []string{"deliver", "deliver A", "fire 0", "jump A", "deliver 300", "inject A", "inject A ABORT", "fire AZ"} {
 		if m, err := ParseMoves(bad); err == nil {
 			t.Errorf("%q is read as %v", bad, m)
 		}
@@ -26,7 +37,8 @@ func TestOrdinaryLife(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines, err := Replay(SettingNamed("life"), list, true)
+	s := Script{Setting: "life", Moves: list, Rest: true}
+	lines, err := s.Play("")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,13 +62,18 @@ func TestOrdinaryLife(t *testing.T) {
 
 // A state reached in two ways is one state, and other states are others.
 func TestKey(t *testing.T) {
-	set := &Setting{Name: "x", Associate: [2]bool{true, true}, Send: [2]bool{true, false}, InFlight: 2, Duplicates: 1, Timeouts: 2}
+	for _, wide := range []bool{true, false} {
+		testKey(t, &Setting{Name: "x", Wide: wide, Associate: both, Send: onlyA, InFlight: 2, Duplicates: 1, Timeouts: 2})
+	}
+}
+
+func testKey(t *testing.T, set *Setting) {
 	at := func(list string) Key {
 		m, err := ParseMoves(list)
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := replay(set, m)
+		w := (&search{set: set}).replay(m, newLab())
 		if w.err != nil {
 			t.Fatal(w.err)
 		}

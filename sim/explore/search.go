@@ -24,36 +24,31 @@ type Report struct {
 
 // Counterexample is a way to a state that should not be.
 type Counterexample struct {
-	Setting string
-	Moves   []Move
-	Rest    bool // it shows when the hosts are left alone after the moves
-	Err     error
+	Script
+	Err error
 }
 
 func (c *Counterexample) Error() string {
-	what := ""
-	if c.Rest {
-		what = " and left alone"
-	}
-	return fmt.Sprintf("setting %s: %v\nafter %d moves%s: %s\nagain: go test ./sim/explore -run TestReplay -v -explore.setting=%s -explore.moves='%s'",
-		c.Setting, c.Err, len(c.Moves), what, Format(c.Moves), c.Setting, Format(c.Moves))
+	return fmt.Sprintf("setting %s: %v\nafter %d moves. As a script, for testdata:\n\n%s\nagain: go test ./sim/explore -run TestReplay -v -explore.setting='%s' -explore.moves='%s'",
+		c.Setting, c.Err, len(c.Moves), c.Script.String(), c.Setting, Format(c.Moves))
 }
 
 // String returns the report as a line.
 func (r *Report) String() string {
 	end := fmt.Sprintf("complete at depth %d", r.Depth)
 	if !r.Complete {
-		end = fmt.Sprintf("to depth %d", r.Depth)
+		end = fmt.Sprintf("bounded at depth %d", r.Depth)
 	}
-	return fmt.Sprintf("%-10s %8d states %9d moves, %s, at most %d commands per event, %.1fs",
-		r.Setting, r.States, r.Transitions, end, r.MaxCommands, r.Time.Seconds())
+	return fmt.Sprintf("%-15s %9d states %10d moves, %-20s at most %2d commands per event, %.1fs",
+		r.Setting, r.States, r.Transitions, end+",", r.MaxCommands, r.Time.Seconds())
 }
 
 // Limits bound an exploration; zero means no bound.
 type Limits struct {
 	Depth  int
-	States int
+	States int // looked at between batches: a few thousand more may be seen
 	Time   time.Duration
+	Strict string // the property that nothing excuses
 }
 
 type node struct {
@@ -62,47 +57,77 @@ type node struct {
 }
 
 // search explores breadth first, so that a counterexample is as short as can
-// be.
+// be. What it finds does not depend on how its goroutines take turns: states
+// are told apart in the order of the states that they follow.
 type search struct {
-	set   *Setting
-	nodes []node
-
-	mu   sync.Mutex
-	seen map[Key]struct{}
-	next []node
-	bad  *Counterexample
+	set    *Setting
+	strict string
+	nodes  []node
+	worlds []*world // of the nodes from base on; nil where they have to be made again
+	base   int
+	kept   int
+	seen   map[Key]int32
+	labs   []*lab
+	rested *rested
+	from   []int32 // edges of arrivals
+	to     []int32
+	bad    *Counterexample
 
 	maxCommands int
+	moves       atomic.Int64
+}
 
-	moves atomic.Int64
-	stop  atomic.Bool
+const (
+	batch     = 512
+	keepWorld = 60_000 // more states than these of the next level are made again when it is their turn
+)
+
+// found is a state that a node leads to.
+type found struct {
+	key   Key
+	move  Move
+	world *world // nil if the state was known
 }
 
 // Run explores a setting.
 func Run(set *Setting, l Limits) Report {
 	start := time.Now()
 	defer debug.SetGCPercent(debug.SetGCPercent(400)) // worlds are short-lived
-	s := &search{set: set, nodes: []node{{parent: -1}}, seen: make(map[Key]struct{})}
-	s.seen[newWorld(set).key()] = struct{}{}
+	s := &search{set: set, strict: l.Strict, nodes: []node{{parent: -1}}, seen: make(map[Key]int32), rested: newRested()}
+	for range runtime.GOMAXPROCS(0) {
+		s.labs = append(s.labs, newLab())
+	}
+	w := newWorld(set, s.labs[0])
+	s.seen[w.key()] = 0
+	s.worlds = []*world{nil}
 	r := Report{Setting: set.Name}
+	over := func() bool {
+		return s.bad != nil || l.States > 0 && len(s.nodes) > l.States || l.Time > 0 && time.Since(start) > l.Time
+	}
 	first := 0
-	for first < len(s.nodes) {
-		if l.Depth > 0 && r.Depth == l.Depth || l.States > 0 && len(s.nodes) > l.States {
+	for first < len(s.nodes) && !over() && (l.Depth == 0 || r.Depth < l.Depth) {
+		end := len(s.nodes)
+		now := s.worlds
+		s.worlds, s.base, s.kept = nil, end, 0
+		at := first
+		for at < end && !over() {
+			n := min(batch, end-at)
+			s.expand(at, now[at-first:at-first+n])
+			at += n
+		}
+		if at < end {
 			break
 		}
-		s.level(first, start, l.Time)
-		if s.bad != nil || s.stop.Load() {
-			break
-		}
-		first = len(s.nodes)
-		s.nodes = append(s.nodes, s.next...)
-		if len(s.next) > 0 {
+		first = end
+		if len(s.nodes) > end {
 			r.Depth++
 		}
-		s.next = s.next[:0]
 	}
-	r.Complete = first == len(s.nodes) && s.bad == nil && !s.stop.Load()
-	r.States = len(s.seen)
+	r.Complete = first == len(s.nodes) && s.bad == nil
+	if s.bad == nil {
+		s.checkCycles()
+	}
+	r.States = len(s.nodes)
 	r.Transitions = s.moves.Load()
 	r.MaxCommands = s.maxCommands
 	r.Time = time.Since(start)
@@ -110,26 +135,66 @@ func Run(set *Setting, l Limits) Report {
 	return r
 }
 
-// level makes every move from the nodes of one depth.
-func (s *search) level(first int, start time.Time, limit time.Duration) {
+// parallel runs f for each of n things.
+func (s *search) parallel(n int, f func(i int, l *lab)) {
 	var wg sync.WaitGroup
 	var at atomic.Int64
-	at.Store(int64(first))
-	for range runtime.GOMAXPROCS(0) {
+	for _, l := range s.labs {
 		wg.Go(func() {
-			for !s.stop.Load() {
+			for {
 				i := int(at.Add(1)) - 1
-				if i >= len(s.nodes) {
+				if i >= n {
 					return
 				}
-				s.expand(int32(i))
-				if limit > 0 && time.Since(start) > limit {
-					s.stop.Store(true)
-				}
+				f(i, l)
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// expand makes every move from the nodes from first on.
+func (s *search) expand(first int, worlds []*world) {
+	all := make([][]found, len(worlds))
+	s.parallel(len(worlds), func(i int, l *lab) {
+		all[i] = s.follow(int32(first+i), worlds[i], l)
+		worlds[i] = nil
+	})
+	// One after the other, so that it is always the same.
+	begin := len(s.nodes)
+	var fresh []*world
+	for i, list := range all {
+		for _, f := range list {
+			at, known := s.seen[f.key]
+			if !known {
+				at = int32(len(s.nodes))
+				s.seen[f.key] = at
+				s.nodes = append(s.nodes, node{int32(first + i), f.move})
+				fresh = append(fresh, f.world)
+			}
+			if f.move.Kind == Deliver {
+				s.from = append(s.from, int32(first+i))
+				s.to = append(s.to, at)
+			}
+		}
+	}
+	errs := make([]*Counterexample, len(fresh))
+	s.parallel(len(fresh), func(i int, l *lab) {
+		errs[i] = s.examine(int32(begin+i), fresh[i], l)
+	})
+	for i, w := range fresh {
+		if errs[i] != nil && s.bad == nil {
+			s.bad = errs[i]
+		}
+		s.maxCommands = max(s.maxCommands, w.maxCommands)
+		w.lab = nil
+		if s.kept == keepWorld || !s.set.Wide {
+			w = nil
+		} else {
+			s.kept++
+		}
+		s.worlds = append(s.worlds, w)
+	}
 }
 
 func (s *search) path(i int32) []Move {
@@ -143,99 +208,152 @@ func (s *search) path(i int32) []Move {
 	return moves
 }
 
-// replay makes moves from the start.
-func replay(set *Setting, moves []Move) *world {
-	w := newWorld(set)
+// replay makes moves from the start, which were found good.
+func (s *search) replay(moves []Move, l *lab) *world {
+	w := newWorld(s.set, l)
 	w.known = true
 	for _, m := range moves {
 		w.apply(m)
 	}
 	w.known = false
+	w.strict = s.strict
 	return w
 }
 
-func (s *search) expand(i int32) {
+// follow makes every move from a node.
+func (s *search) follow(i int32, w *world, l *lab) (list []found) {
 	path := s.path(i)
-	w := replay(s.set, path)
+	if w == nil {
+		w = s.replay(path, l)
+	}
+	w.lab = l
 	used := false
+	var spare *world
 	for _, m := range w.moves(nil) {
 		// What a loss leads to is known without it.
-		if m.Kind == Drop && !used && s.known(w.without(m.N).key()) {
-			s.moves.Add(1)
-			continue
+		if m.Kind == Drop && !used {
+			if _, ok := s.seen[w.without(m.N).key()]; ok {
+				s.moves.Add(1)
+				continue
+			}
 		}
-		if used {
-			w = replay(s.set, path)
+		v := spare
+		spare = nil
+		if v == nil {
+			v = w.clone(l)
 		}
-		used = true
-		if !w.apply(m) {
+		if v == nil {
+			if used {
+				w = s.replay(path, l)
+			}
+			used, v = true, w
+		}
+		if !v.apply(m) {
 			continue
 		}
 		s.moves.Add(1)
-		if w.err == nil && !s.fresh(w.key()) {
+		if v.err == nil && (m.Kind == Inject || m.Kind == Replay) && len(v.out) == 0 {
+			// An attack without effect only makes the attacker weaker.
+			v.injects--
+			if s.set.Attacker == OffPath && s.set.Wide {
+				spare = v // it was checked that nothing has changed
+				continue
+			}
+			_, ok := s.seen[v.key()]
+			v.injects++
+			if ok {
+				continue
+			}
+		}
+		k := v.key()
+		if _, ok := s.seen[k]; ok && v.err == nil {
+			if m.Kind == Deliver {
+				list = append(list, found{key: k, move: m})
+			}
 			continue
 		}
-		if !s.found(i, path, m, w) {
+		list = append(list, found{k, m, v})
+	}
+	return list
+}
+
+// examine looks whether a new state is good, and whether it comes to rest.
+func (s *search) examine(i int32, w *world, l *lab) *Counterexample {
+	w.lab = l
+	if w.err != nil {
+		return s.counterexample(i, w, false)
+	}
+	for _, last := range []bool{false, true} {
+		v, r := w.clone(l), s.rested
+		if v == nil {
+			// A narrow world is used up by this, and it has no time for more.
+			v = w
+			if last {
+				break
+			}
+		}
+		v.rest(last, l, r)
+		w.maxCommands = max(w.maxCommands, v.maxCommands)
+		if v.err != nil {
+			return s.counterexample(i, v, true)
+		}
+	}
+	return nil
+}
+
+func (s *search) counterexample(i int32, w *world, rest bool) *Counterexample {
+	c := &Counterexample{Err: w.err}
+	c.Setting, c.Moves, c.Rest = s.set.Name, s.path(i), rest
+	c.Breaks = "?"
+	if name, _, ok := strings.Cut(w.err.Error(), " ("); ok && propertyNamed(name) != nil {
+		c.Breaks = name
+	}
+	return c
+}
+
+// checkCycles looks for packets that cause packets for ever: a ring of
+// arrivals that leads back to the same state.
+func (s *search) checkCycles() {
+	before := make([]int32, len(s.nodes))
+	start := make([]int32, len(s.nodes)+1)
+	for i := range s.from {
+		before[s.to[i]]++
+		start[s.from[i]+1]++
+	}
+	for i := 1; i < len(start); i++ {
+		start[i] += start[i-1]
+	}
+	next := make([]int32, len(s.from))
+	fill := append([]int32(nil), start[:len(s.nodes)]...)
+	for i := range s.from {
+		next[fill[s.from[i]]] = s.to[i]
+		fill[s.from[i]]++
+	}
+	var free []int32
+	for i, n := range before {
+		if n == 0 {
+			free = append(free, int32(i))
+		}
+	}
+	done := 0
+	for len(free) > 0 {
+		i := free[len(free)-1]
+		free = free[:len(free)-1]
+		done++
+		for _, j := range next[start[i]:start[i+1]] {
+			if before[j]--; before[j] == 0 {
+				free = append(free, j)
+			}
+		}
+	}
+	for i, n := range before {
+		if done < len(s.nodes) && n > 0 {
+			c := &Counterexample{Err: fmt.Errorf("packets cause packets for ever, from here or a little later")}
+			c.Setting, c.Moves, c.Breaks = s.set.Name, s.path(int32(i)), "?"
+			s.bad = c
 			return
 		}
 	}
-}
-
-// found deals with a new state; it returns false if it is a bad one.
-func (s *search) found(i int32, path []Move, m Move, w *world) bool {
-	rest := w.err == nil
-	if rest {
-		w.rest()
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.maxCommands = max(s.maxCommands, w.maxCommands)
-	if w.err == nil {
-		s.next = append(s.next, node{i, m})
-		return true
-	}
-	c := &Counterexample{Setting: s.set.Name, Moves: append(path[:len(path):len(path)], m), Rest: rest, Err: w.err}
-	if s.bad == nil || Format(c.Moves) < Format(s.bad.Moves) {
-		s.bad = c
-	}
-	return false
-}
-
-func (s *search) known(k Key) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, ok := s.seen[k]
-	return ok
-}
-
-func (s *search) fresh(k Key) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.seen[k]; ok {
-		return false
-	}
-	s.seen[k] = struct{}{}
-	return true
-}
-
-// Replay makes the moves of a list and tells what happens, line by line. With
-// rest it then leaves the hosts alone. It returns what does not hold.
-func Replay(set *Setting, moves []Move, rest bool) (lines []string, err error) {
-	w := newWorld(set)
-	w.trace = func(l string) { lines = append(lines, l) }
-	for _, m := range moves {
-		if !w.apply(m) {
-			return lines, fmt.Errorf("%v cannot happen then", m)
-		}
-		if w.err != nil {
-			return lines, w.err
-		}
-	}
-	if rest {
-		lines = append(lines, "left alone:")
-		w.rest()
-	}
-	return lines, w.err
 }
 
 // SettingNamed returns one of Settings, nil if there is none of that name.

@@ -62,7 +62,7 @@ const (
 	CmdPrimary     // Path is the primary path
 	CmdRoute       // Path's packets go the way that was found; A 1: it is cut
 	CmdRescue      // what is in flight on Path is lost, and goes again at once
-	CmdStale       // one more Stale Cookie answered; A: Cookie Preservative in ms
+	CmdStale       // one more Stale Cookie answered; A: Cookie Preservative in ms, B: new tag
 
 	// To the user.
 	CmdNotify // Code: Note; A, B details; Span: bytes of the packet

@@ -186,7 +186,9 @@ func sfCookieAck(v tcb.View, ev *Event, out *Commands) Disposition {
 const maxStaleRetries = 3
 
 // sfErrorCookieEchoed: RFC 9260 section 5.2.6, our cookie came too late. A new
-// INIT asks for a longer life; more than a few in a row are not worth it.
+// INIT asks for a longer life; more than a few in a row are not worth it. It
+// has a new tag: with the old one a late answer to the COOKIE ECHO before would
+// pass for one to this attempt, and the ends would disagree (section 5.3.1).
 func sfErrorCookieEchoed(v tcb.View, ev *Event, out *Commands) Disposition {
 	if chunk.CauseCode(ev.Code) != chunk.CauseStaleCookie {
 		return sfError(v, ev, out)
@@ -210,7 +212,7 @@ func sfErrorCookieEchoed(v tcb.View, ev *Event, out *Commands) Disposition {
 		more = v.Config().RTOMax
 	}
 	out.stop(tcb.T1Cookie)
-	out.add(Command{Verb: CmdStale, A: uint32(more / mono.Millisecond)})
+	out.add(Command{Verb: CmdStale, A: uint32(more / mono.Millisecond), B: uint32(ev.Env.Tag)})
 	out.verb(CmdUnsend)
 	out.state(tcb.CookieWait)
 	out.send(chunk.TypeInit, p)

@@ -175,7 +175,7 @@ var (
 	unreachSetup  = cell{fn: sfProtoUnreachSetup, name: "sfProtoUnreachSetup"}
 	internal      = cell{fn: sfInternal, name: "sfInternal"}
 	internalSetup = cell{fn: sfInternalSetup, name: "sfInternalSetup"}
-	errorEchoed   = cell{fn: sfErrorCookieEchoed, name: "sfErrorCookieEchoed"}
+	errorEchoed   = cell{fn: sfErrorCookieEchoed, name: "sfErrorCookieEchoed", entropy: true}
 	errorReport   = cell{fn: sfError, name: "sfError"}
 
 	shutdown         = cell{fn: sfShutdown, name: "sfShutdown"}

@@ -106,6 +106,7 @@ func (x *Executor) stale(c *fsm.Command) {
 	t := &x.a.tcb
 	t.StaleRetries++
 	t.CookieLifetime = c.A
+	t.LocalTag = chunk.VTag(c.B)
 	t.PeerTag, t.TiePeer = 0, 0
 	t.CtlSent = x.now
 }

@@ -1,6 +1,11 @@
 package sideeffects
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"math"
+	"slices"
+
 	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/tcb"
@@ -10,6 +15,26 @@ import (
 
 // CloneTCB returns a copy of the control state.
 func (a *Association) CloneTCB() tcb.TCB { return a.tcb.Clone() }
+
+// Clone returns a copy of a on data path d that shares nothing with it that is
+// ever written; d is a copy of a's, made by who knows its type.
+func (a *Association) Clone(d DataPlane) *Association {
+	c := *a
+	c.data = d
+	c.tcb = a.tcb.Clone()
+	c.local = slices.Clone(a.local)
+	c.dests = slices.Clone(a.dests)
+	c.hb = slices.Clone(a.hb)
+	c.cookie = slices.Clone(a.cookie)
+	return &c
+}
+
+// FixCookieKey makes secret the key of State Cookies for good, so that they
+// depend on nothing but it and what they say.
+func (x *Executor) FixCookieKey(secret [32]byte) {
+	x.keys = cookieKeys{id: 1, due: math.MaxInt64}
+	x.keys.mac[0] = hmac.New(sha256.New, secret[:])
+}
 
 // Armed is a timer that runs.
 type Armed struct {
@@ -30,8 +55,15 @@ func (a *Association) AppendArmed(to []Armed) []Armed {
 			to = append(to, Armed{t, fsm.EvTimeoutHeartbeat, tcb.PathID(p)})
 		}
 	}
-	pl, ok := a.data.(*Plane)
-	if !ok || pl.closed {
+	if d, ok := a.data.(interface{ AppendArmed([]Armed) []Armed }); ok {
+		return d.AppendArmed(to)
+	}
+	return to
+}
+
+// AppendArmed appends the timers of the data path that run.
+func (pl *Plane) AppendArmed(to []Armed) []Armed {
+	if pl.closed {
 		return to
 	}
 	for i := range pl.Paths.P {
@@ -47,3 +79,7 @@ func (a *Association) AppendArmed(to []Armed) []Armed {
 	}
 	return to
 }
+
+// HeldCookie returns the State Cookie that the last INIT ACK brought, not to be
+// changed; it is of use in COOKIE-ECHOED.
+func (a *Association) HeldCookie() []byte { return a.cookie }
