@@ -3,7 +3,8 @@
 
 FUZZTIME ?= 30s
 SEEDS    ?= 10000
-DEPTH    ?= 0
+DEPTH    ?= -1
+EXPLORE  ?=
 BENCH    ?= .
 CITEST   := go -C tools run ./citest
 
@@ -43,9 +44,10 @@ fuzz:
 		done; \
 	done
 
+# As deep as CI has time for; EXPLORE=deep as docs/EXPLORATION.md tells of;
 # DEPTH moves deep, 0 for all there is.
 explore:
-	go test -count=1 -timeout 6h -run TestExplore -v ./sim/explore -explore.depth=$(DEPTH)
+	go test -count=1 -timeout 12h -run TestExplore -v ./sim/explore -explore.depth=$(DEPTH) $(if $(filter deep,$(EXPLORE)),-explore.deep)
 
 # SEEDS random scenarios; a summary, or the smallest scenario that fails.
 sim:

@@ -93,34 +93,50 @@ func (c *counts) put(r ready) {
 
 // Paths. There is one, of a fixed RTO.
 
-func (c *counts) AddPath(sideeffects.Addressing, int, int)       { c.paths++ }
-func (c *counts) UsePaths(active, _ tcb.PathID)                  { c.active = active }
-func (c *counts) PathDown(tcb.PathID, mono.Time)                 { c.markAll() }
-func (c *counts) ResetPaths()                                    { c.t3 = 0 }
-func (c *counts) PathMTU(tcb.PathID) int                         { return 1480 }
-func (c *counts) SetPathMTU(tcb.PathID, int, mono.Time)          {}
-func (c *counts) RTO(tcb.PathID) mono.Duration                   { return c.cfg.RTOInitial }
-func (c *counts) SampleRTT(tcb.PathID, mono.Duration, mono.Time) {}
-func (c *counts) Backoff(tcb.PathID)                             {}
-func (c *counts) LastSent(tcb.PathID) mono.Time                  { return c.lastSent }
-func (c *counts) Window() uint32                                 { return 1 << 16 }
-func (c *counts) CumTSN() chunk.TSN                              { return c.in }
-func (c *counts) Consumed(int) bool                              { return false }
-func (c *counts) SetDraining(bool)                               {}
-func (c *counts) Trim()                                          {}
-func (c *counts) BeginFlush(mono.Time)                           {}
-func (c *counts) PacketSize(tcb.PathID) int                      { return 1480 }
-func (c *counts) SackTo() tcb.PathID                             { return 0 }
-func (c *counts) SackRepeated() bool                             { return c.dup }
-func (c *counts) SackDue() bool                                  { return c.receiving && c.due }
-func (c *counts) SackDueNow() bool                               { return c.SackDue() }
-func (c *counts) SackPending() bool                              { return c.receiving && (c.due || c.packets > 0) }
-func (c *counts) Empty() bool                                    { return c.queue.n == 0 && c.unacked.n == 0 }
-func (c *counts) Facts(f *fsm.Facts)                             { f.OutqEmpty = c.Empty() }
-func (c *counts) next() chunk.TSN                                { return c.cum + 1 + chunk.TSN(c.unacked.n) }
-func (c *counts) toSend() bool                                   { return c.marked != 0 || c.queue.n > 0 && c.unacked.n < maxLetters }
+func (c *counts) AddPath(sideeffects.Addressing, int, int)          { c.paths++ }
+func (c *counts) UsePaths(active, _ tcb.PathID)                     { c.active = active }
+func (c *counts) PathDown(tcb.PathID, mono.Time)                    { c.markAll() }
+func (c *counts) ResetPaths()                                       { c.t3 = 0 }
+func (c *counts) PathMTU(tcb.PathID) int                            { return 1480 }
+func (c *counts) DropPath(tcb.PathID)                               { c.paths-- }
+func (c *counts) PathUp(tcb.PathID, mono.Time)                      {}
+func (c *counts) TooBig(tcb.PathID, int, mono.Time)                 {}
+func (c *counts) LinkMTU(tcb.PathID, int, mono.Time)                {}
+func (c *counts) Alive(tcb.PathID, mono.Time)                       {}
+func (c *counts) Raising(tcb.PathID) bool                           { return false }
+func (c *counts) Probe(tcb.PathID, uint64, mono.Time) (int, uint64) { return 0, 0 }
+func (c *counts) Probed(tcb.PathID, uint64, bool, mono.Time)        {}
+func (c *counts) ProbeAcked(tcb.PathID, int, mono.Time)             {}
+func (c *counts) RTO(tcb.PathID) mono.Duration                      { return c.cfg.RTOInitial }
+func (c *counts) SampleRTT(tcb.PathID, mono.Duration, mono.Time)    {}
+func (c *counts) Backoff(tcb.PathID)                                {}
+func (c *counts) LastSent(tcb.PathID) mono.Time                     { return c.lastSent }
+func (c *counts) Window() uint32                                    { return 1 << 16 }
+func (c *counts) CumTSN() chunk.TSN                                 { return c.in }
+func (c *counts) Consumed(int) bool                                 { return false }
+func (c *counts) SetDraining(bool)                                  {}
+func (c *counts) Trim()                                             {}
+func (c *counts) BeginFlush(mono.Time)                              {}
+func (c *counts) PacketSize(tcb.PathID) int                         { return 1480 }
+func (c *counts) SackTo() tcb.PathID                                { return 0 }
+func (c *counts) SackRepeated() bool                                { return c.dup }
+func (c *counts) SackDue() bool                                     { return c.receiving && c.due }
+func (c *counts) SackDueNow() bool                                  { return c.SackDue() }
+func (c *counts) SackPending() bool                                 { return c.receiving && (c.due || c.packets > 0) }
+func (c *counts) Empty() bool                                       { return c.queue.n == 0 && c.unacked.n == 0 }
+func (c *counts) Facts(f *fsm.Facts)                                { f.OutqEmpty = c.Empty() }
+func (c *counts) next() chunk.TSN                                   { return c.cum + 1 + chunk.TSN(c.unacked.n) }
+func (c *counts) toSend() bool                                      { return c.marked != 0 || c.queue.n > 0 && c.unacked.n < maxLetters }
 func (c *counts) Next(mono.Time) (tcb.PathID, bool) {
 	return c.active, c.toSend() && c.active != tcb.NoPath
+}
+
+// MovePath implements sideeffects.DataPlane.
+func (c *counts) MovePath(tcb.PathID, sideeffects.Addressing, int, int, mono.Time) {}
+
+// AnswersProbe implements sideeffects.DataPlane.
+func (c *counts) AnswersProbe(tcb.PathID, uint64, int, mono.Time) (known, last bool) {
+	return false, false
 }
 
 func (c *counts) FirstSize(tcb.PathID) int {
@@ -392,7 +408,7 @@ func (c *counts) Push(m outqueue.Message, _ mono.Time) bool {
 func (c *counts) Notify(n sideeffects.Note) { c.put(ready{kind: n.Kind, a: n.A}) }
 
 // Close implements sideeffects.DataPlane.
-func (c *counts) Close() {
+func (c *counts) Close(chunk.CauseCode) {
 	c.closed = true
 	c.queue, c.unacked = letters{}, letters{}
 	c.t3, c.sackAt = 0, 0

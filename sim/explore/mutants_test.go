@@ -24,7 +24,7 @@ var mutants = []struct {
 	{
 		name: "T1-cookie is not started", file: "stack/fsm/sf_init.go", fn: "sfInitAck",
 		old: "out.start(tcb.T1Cookie, p)", new: "",
-		setting: "setup", says: "no timeout T1-cookie",
+		setting: "setup", says: "P2",
 	},
 	{
 		name: "the Verification Tag is not looked at", file: "stack/fsm/step.go", fn: "tagFits",

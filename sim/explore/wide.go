@@ -29,9 +29,7 @@ func newLab() *lab {
 	pools := sideeffects.NewPools()
 	for side := range l.execs {
 		for i := range l.execs[side] {
-			x := &sideeffects.Executor{Pools: pools, Paranoid: true}
-			x.FixCookieKey([32]byte{byte(side), byte(i)})
-			l.execs[side][i] = x
+			l.execs[side][i] = &sideeffects.Executor{Pools: pools, Paranoid: true}
 		}
 	}
 	return l
@@ -92,6 +90,20 @@ func (e *wide) Entropy(b []byte) {
 	}
 }
 
+// Secrets implements sideeffects.Host: a key is good for ever.
+func (e *wide) Secrets(mono.Time, mono.Duration) *sideeffects.Secrets {
+	return &secrets[e.h.side][e.h.secret]
+}
+
+var secrets = func() (s [2][maxSecrets]sideeffects.Secrets) {
+	for side := range s {
+		for i := range s[side] {
+			s[side][i] = sideeffects.Secrets{ID: uint8(i), Current: [32]byte{byte(side), byte(i)}}
+		}
+	}
+	return s
+}()
+
 // NewTag implements sideeffects.Host.
 func (e *wide) NewTag() chunk.VTag { return chunk.VTag(uint32(e.draw()) | 1) }
 
@@ -140,7 +152,7 @@ func (e *wide) associate() (conn, bool) {
 	}
 	a := e.prepare()
 	x := e.exec()
-	x.AddPeer(a, addrs[1-e.h.side], 0)
+	x.AddPeer(a, addrs[1-e.h.side], netip.Addr{}, 0)
 	return conn{a: a}, x.Associate(a, e.h.now) == fsm.ResultOK
 }
 

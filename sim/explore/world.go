@@ -446,12 +446,13 @@ func (s *Setting) config() *tcb.Config {
 	return &configs[2]
 }
 
-// configs: cookies do not expire unless that is what is looked at, since the
+// configs: the path MTU is known; cookies do not expire unless that is what is looked at, since the
 // clocks run apart; heartbeats that are not looked at come so late that all
 // else has happened.
 var configs = func() (c [3]tcb.Config) {
 	for i := range c {
 		c[i] = tcb.DefaultConfig()
+		c[i].PMTUDiscovery = false
 		if i > 0 {
 			c[i].HBInterval = 1000 * mono.Second
 		}

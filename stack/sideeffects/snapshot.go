@@ -1,12 +1,10 @@
 package sideeffects
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"math"
-	"slices"
+	"net/netip"
 
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/decision"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -17,23 +15,19 @@ import (
 func (a *Association) CloneTCB() tcb.TCB { return a.tcb.Clone() }
 
 // Clone returns a copy of a on data path d that shares nothing with it that is
-// ever written; d is a copy of a's, made by who knows its type.
+// ever written; d is a copy of a's, made by who knows its type. The decisions so
+// far stay with a.
 func (a *Association) Clone(d DataPlane) *Association {
 	c := *a
 	c.data = d
 	c.tcb = a.tcb.Clone()
-	c.local = slices.Clone(a.local)
-	c.dests = slices.Clone(a.dests)
-	c.hb = slices.Clone(a.hb)
-	c.cookie = slices.Clone(a.cookie)
+	c.local = append([]netip.Addr(nil), a.local...)
+	c.dests = append([]dest(nil), a.dests...)
+	c.hb = append([]mono.Time(nil), a.hb...)
+	c.hbSent = append([]mono.Time(nil), a.hbSent...)
+	c.cookie = append([]byte(nil), a.cookie...)
+	c.ring = decision.Ref{}
 	return &c
-}
-
-// FixCookieKey makes secret the key of State Cookies for good, so that they
-// depend on nothing but it and what they say.
-func (x *Executor) FixCookieKey(secret [32]byte) {
-	x.keys = cookieKeys{id: 1, due: math.MaxInt64}
-	x.keys.mac[0] = hmac.New(sha256.New, secret[:])
 }
 
 // Armed is a timer that runs.

@@ -23,7 +23,7 @@ func TestCloneSharesNothing(t *testing.T) {
 				}
 			}
 		case reflect.Slice, reflect.Map, reflect.Pointer, reflect.Chan, reflect.Func:
-			if !x.IsNil() && x.Kind() != reflect.Slice || x.Kind() == reflect.Slice && x.Cap() > 0 && x.Pointer() == y.Pointer() {
+			if !x.IsNil() && !y.IsNil() && x.Pointer() == y.Pointer() && (x.Kind() != reflect.Slice || x.Cap() > 0) {
 				t.Errorf("%s is shared", name)
 			}
 		case reflect.Interface:
