@@ -98,6 +98,7 @@ func (c *counts) UsePaths(active, _ tcb.PathID)                     { c.active =
 func (c *counts) PathDown(tcb.PathID, mono.Time)                    { c.markAll() }
 func (c *counts) ResetPaths()                                       { c.t3 = 0 }
 func (c *counts) PathMTU(tcb.PathID) int                            { return 1480 }
+func (c *counts) FragmentSize(tcb.PathID) int                       { return 1400 }
 func (c *counts) DropPath(tcb.PathID)                               { c.paths-- }
 func (c *counts) PathUp(tcb.PathID, mono.Time)                      {}
 func (c *counts) TooBig(tcb.PathID, int, mono.Time)                 {}
