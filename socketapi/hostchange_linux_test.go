@@ -3,7 +3,9 @@ package socketapi_test
 import (
 	"fmt"
 	"net/netip"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -32,7 +34,7 @@ type twoLinks struct {
 	got    [2]atomic.Int64
 }
 
-func newTwoLinks(t *testing.T) *twoLinks {
+func newTwoLinks(t *testing.T, kind socketapi.Transport) *twoLinks {
 	w := &twoLinks{T: t, na: nstest.New(t), nz: nstest.New(t), stop: make(chan struct{})}
 	nstest.Wire(w.na, w.nz, "one", "one")
 	nstest.Wire(w.na, w.nz, "two", "two")
@@ -40,7 +42,7 @@ func newTwoLinks(t *testing.T) *twoLinks {
 	w.nz.Up("one", 1500, "10.1.0.2/24")
 	w.na.Up("two", 1500, "10.2.0.1/24")
 	w.nz.Up("two", 1500, "10.2.0.2/24")
-	w.ha, w.hz = w.host(w.na), w.host(w.nz)
+	w.ha, w.hz = w.host(w.na, kind), w.host(w.nz, kind)
 	w.halt = sync.OnceFunc(func() { close(w.stop) })
 	t.Cleanup(func() { // before the hosts close
 		w.halt()
@@ -54,11 +56,15 @@ func newTwoLinks(t *testing.T) *twoLinks {
 	return w
 }
 
-func (w *twoLinks) host(n *nstest.Host) (h *socketapi.Host) {
+func (w *twoLinks) host(n *nstest.Host, kind socketapi.Transport) (h *socketapi.Host) {
 	var err error
-	n.Do(func() { h, err = socketapi.NewHost(socketapi.HostConfig{Transport: socketapi.RawIP}) })
+	cfg := socketapi.HostConfig{Transport: kind}
+	if kind == socketapi.UDP {
+		cfg.UDP.Listen = netip.AddrPortFrom(netip.Addr{}, 9899) // now, in the namespace
+	}
+	n.Do(func() { h, err = socketapi.NewHost(cfg) })
 	if err != nil {
-		w.Skipf("no raw IP: %v", err)
+		w.Skipf("no %v: %v", kind, err)
 	}
 	w.Cleanup(func() { h.Close() })
 	return h
@@ -217,19 +223,23 @@ func (w *twoLinks) end() {
 func TestHostLosesAPath(t *testing.T) {
 	for _, tc := range []struct {
 		name       string
+		kind       socketapi.Transport
 		gone, back func(w *twoLinks)
 	}{
-		{"link set down",
+		{"link set down", socketapi.RawIP,
 			func(w *twoLinks) { w.na.Down("one") }, func(w *twoLinks) { w.na.Up("one", 0) }},
-		{"no carrier",
+		{"no carrier", socketapi.RawIP,
 			func(w *twoLinks) { w.nz.Down("one") }, func(w *twoLinks) { w.nz.Up("one", 0) }},
-		{"address removed on both",
+		{"addresses removed", socketapi.RawIP,
+			func(w *twoLinks) { w.na.RemoveAddr("one", "10.1.0.1/24"); w.nz.RemoveAddr("one", "10.1.0.2/24") },
+			func(w *twoLinks) { w.na.Up("one", 0, "10.1.0.1/24"); w.nz.Up("one", 0, "10.1.0.2/24") }},
+		{"addresses removed, UDP", socketapi.UDP,
 			func(w *twoLinks) { w.na.RemoveAddr("one", "10.1.0.1/24"); w.nz.RemoveAddr("one", "10.1.0.2/24") },
 			func(w *twoLinks) { w.na.Up("one", 0, "10.1.0.1/24"); w.nz.Up("one", 0, "10.1.0.2/24") }},
 	} {
 		for _, wildcard := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/wildcard=%t", tc.name, wildcard), func(t *testing.T) {
-				w := newTwoLinks(t)
+				w := newTwoLinks(t, tc.kind)
 				at, mine := ":5000", &socketapi.Config{}
 				if !wildcard {
 					at, mine.LocalAddr = "10.1.0.2/10.2.0.2:5000", addr(t, "10.1.0.1/10.2.0.1:0")
@@ -256,7 +266,7 @@ func TestHostLosesAPath(t *testing.T) {
 // peer is a host that keeps talking to the address that it knows until that
 // times out, so that only one way is quick. R-7.2.5.2-01
 func TestSourceVanishes(t *testing.T) {
-	w := newTwoLinks(t)
+	w := newTwoLinks(t, socketapi.RawIP)
 	w.na.Sysctl("ipv4/conf/all/promote_secondaries", "1")
 	w.na.Up("one", 0, "10.1.0.5/24")
 	w.start("10.1.0.2:5000", "10.1.0.2:5000", &socketapi.Config{LocalAddr: addr(t, "10.1.0.1/10.1.0.5:0")})
@@ -285,7 +295,7 @@ func TestSourceVanishes(t *testing.T) {
 // was made is good for new associations, in both directions; of the old ones it
 // is no part.
 func TestNewAddressForNewAssociations(t *testing.T) {
-	w := newTwoLinks(t)
+	w := newTwoLinks(t, socketapi.RawIP)
 	l := listen(t, w.hz, ":5000", nil)
 	old := dial(t, w.ha, "10.1.0.2:5000", nil)
 	accept(t, l)
@@ -301,5 +311,34 @@ func TestNewAddressForNewAssociations(t *testing.T) {
 	wantErr(t, old.SetPathSource(netip.MustParseAddr("10.1.0.2"), netip.MustParseAddr("10.3.0.1")), syscall.EADDRNOTAVAIL)
 	if ips := old.Status().Local.IPs; len(ips) != 1 {
 		t.Errorf("the old association has %v", ips)
+	}
+}
+
+// TestHostLeavesNothing: a Host that was closed leaves no netlink socket.
+func TestHostLeavesNothing(t *testing.T) {
+	for _, kind := range []socketapi.Transport{socketapi.RawIP, socketapi.UDP} {
+		w := newTwoLinks(t, kind)
+		n := nstest.New(t)
+		sockets := func() (k int) {
+			n.Do(func() {
+				b, err := os.ReadFile("/proc/thread-self/net/netlink")
+				if err != nil {
+					t.Error(err)
+				}
+				k = strings.Count(string(b), "\n")
+			})
+			return k
+		}
+		before := sockets()
+		h := w.host(n, kind)
+		l := listen(t, h, ":5000", nil)
+		if k := sockets(); k != before+1 {
+			t.Errorf("%v: %d netlink sockets, want one more than %d", kind, k, before)
+		}
+		l.Close()
+		h.Close()
+		if k := sockets(); k != before {
+			t.Errorf("%v: %d netlink sockets are left, %d before", kind, k, before)
+		}
 	}
 }

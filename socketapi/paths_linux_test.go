@@ -15,8 +15,8 @@ import (
 
 // TestPathsInNamespaces: two hosts with two links between them, raw IP. The
 // first link dies in mid-transfer, set down or losing everything in silence,
-// and returns. Nothing is lost, doubled or out of order, and the switch takes
-// as long as RTO and Path.Max.Retrans say.
+// and returns. Nothing is lost, doubled or out of order, and the path is given
+// up after as long as RTO and Path.Max.Retrans say, at least.
 // R-6.4.1-01 R-8.2-02 R-8.2-03 R-8.2-05 R-8.3-13
 func TestPathsInNamespaces(t *testing.T) {
 	t.Run("set down", func(t *testing.T) { pathsInNamespaces(t, false, false) })
@@ -149,8 +149,13 @@ func pathsInNamespaces(t *testing.T, wildcard, silent bool) {
 	wait(socketapi.PathUnreachable)
 	at0, _ := changes.Load(socketapi.PathUnreachable)
 	took := at0.(time.Time).Sub(dead)
-	// T3-rtx ran for up to an RTO already when the link died.
-	if took < switching-120*time.Millisecond || took > switching+2*time.Second {
+	// T3-rtx ran for up to an RTO already when the link died. Where the host
+	// knows of it only HEARTBEATs go there, and are left to give the path up.
+	most := switching + 2*time.Second
+	if !silent {
+		most += 3 * time.Second
+	}
+	if took < switching-120*time.Millisecond || took > most {
 		t.Errorf("the switch took %v, want %v", took, switching)
 	}
 	before := packets(1)

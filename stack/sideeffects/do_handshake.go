@@ -199,6 +199,10 @@ func (x *Executor) newAssoc(c *fsm.Command) bool {
 }
 
 // adoptCookie takes what the peer's INIT said, from the cookie in hand.
+//
+// Deviation R-5.1.2-05: after a collision addresses that the user has named stay,
+// although the peer's INIT may list others. It went to where our INIT came from,
+// and so did not know which of its addresses we use.
 func (x *Executor) adoptCookie() {
 	a, ck := x.a, &x.cookie
 	t := &a.tcb
