@@ -151,6 +151,39 @@ func TestHeartbeatRules(t *testing.T) {
 			d: fsm.Discard, want: "", stays: true,
 		},
 
+		{ // RFC 8899 section 6.2.1.2, R-7.3-01: it counts as an answered HEARTBEAT
+			name: "answer to a probe", states: answering, id: fsm.EvHeartbeatAck, ev: func(ev *fsm.Event) { ev.HB.Probe = 1480 }, d: fsm.Consume,
+			want: "probed>0 1480; rtt 0 30ms; forgive 1 all 1", stays: true,
+		},
+		{
+			name: "late answer to a probe", states: answering, id: fsm.EvHeartbeatAck, d: fsm.Consume,
+			ev:   func(ev *fsm.Event) { ev.HB.Probe, ev.HB.RTT = 1480, -1 },
+			want: "probed>0 1480; forgive 1 all 1", stays: true,
+		},
+		{
+			name: "answer to no probe", states: answering, id: fsm.EvHeartbeatAck, tcb: out, d: fsm.Discard,
+			ev: func(ev *fsm.Event) { ev.HB.Probe, ev.HB.Valid = 1480, false }, want: "", stays: true,
+		},
+		{
+			name: "answer to a probe of no path", states: answering, id: fsm.EvHeartbeatAck, d: fsm.Discard,
+			ev: func(ev *fsm.Event) { ev.HB.Probe, ev.HB.Path = 1480, 2 }, want: "", stays: true,
+		},
+		{ // no counter is touched, whatever became of the last one (RFC 8899 section 3)
+			name: "probe timer", states: beating, id: fsm.EvTimeoutProbe, d: fsm.Consume, want: "probe>0 a0000000b", stays: true,
+		},
+		{
+			name: "probe timer of an inactive path", states: beating, id: fsm.EvTimeoutProbe, d: fsm.Discard,
+			tcb: path(func(p *tcb.PathCtl) { p.State = tcb.PathInactive }), want: "", stays: true,
+		},
+		{
+			name: "probe timer of an unconfirmed path", states: beating, id: fsm.EvTimeoutProbe, d: fsm.Discard,
+			tcb: path(func(p *tcb.PathCtl) { p.State = tcb.PathUnconfirmed }), want: "", stays: true,
+		},
+		{
+			name: "probe timer outside of data transfer", states: in(tcb.CookieWait, tcb.CookieEchoed, tcb.ShutdownSent, tcb.ShutdownAckSent), id: fsm.EvTimeoutProbe,
+			d: fsm.Discard, want: "", stays: true,
+		},
+
 		{ // R-8.3-01 R-8.3-16 R-8.3-17
 			name: "idle", states: beating, id: fsm.EvTimeoutHeartbeat, d: fsm.Consume, want: beat, stays: true,
 		},

@@ -196,6 +196,10 @@ func commandText(c *fsm.Command) string {
 		return fmt.Sprintf("back off %d", c.Path)
 	case fsm.CmdHeartbeat:
 		return fmt.Sprintf("heartbeat%s %x", to, uint64(c.A)<<32|uint64(c.B))
+	case fsm.CmdProbe:
+		return fmt.Sprintf("probe%s %x", to, uint64(c.A)<<32|uint64(c.B))
+	case fsm.CmdProbeAcked:
+		return fmt.Sprintf("probed%s %d", to, c.A)
 	case fsm.CmdHBAcked:
 		return fmt.Sprintf("answered %d", c.Path)
 	case fsm.CmdStrike:
