@@ -40,6 +40,18 @@ func TestInterop(t *testing.T) {
 	runAll(t, all)
 }
 
+// On the way from ours to the peer packets of more than 1300 bytes vanish: the
+// peer answers the probes of HEARTBEAT and PAD that find this out, and takes
+// what was too large in fragments, or in smaller chunks.
+func TestBlackHole(t *testing.T) {
+	runAll(t, []run{
+		{client: ours, server: linux, transport: "raw", hole: 1300, end: "shutdown", ender: "client"},
+		{client: ours, server: linux, transport: "udp", hole: 1300, end: "shutdown", ender: "client"},
+		{client: ours, server: usrsctp, transport: "raw", hole: 1300, end: "shutdown", ender: "client"},
+		{client: ours, server: usrsctp, transport: "udp", hole: 1300, end: "shutdown", ender: "client"},
+	})
+}
+
 // Packets with a bad checksum for the ports of a live association: tshark sees
 // each of them, and ours lets none of them disturb it.
 func TestPlantedPackets(t *testing.T) {

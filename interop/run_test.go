@@ -24,12 +24,16 @@ type run struct {
 	impaired       bool
 	end            string // shutdown or abort
 	ender          string // client, server or both
+	hole           int    // MTU, if not 0, of a black hole in the client's direction
 	plant          int    // packets with a bad checksum to send to the client meanwhile
 }
 
 func (r run) String() string {
 	link := "clean"
-	if r.impaired {
+	switch {
+	case r.hole > 0:
+		link = "hole"
+	case r.impaired:
 		link = "impaired"
 	}
 	return fmt.Sprintf("%s-%s/%s/%s/%s-by-%s", r.client.name, r.server.name, r.transport, link, r.end, r.ender)
@@ -47,6 +51,17 @@ var impairment = impair.Config{
 	Delay: 20 * mono.Millisecond,
 	// One packet in ten is overtaken by those behind it.
 	Reorder: 0.1, ReorderDelay: 10 * mono.Millisecond,
+}
+
+// relayed is the link of a run that is not a plain one.
+func (r run) relayed(a, b lab.End) (*lab.Link, error) {
+	there, back := impairment, impairment
+	if r.hole > 0 {
+		back = impair.Config{Delay: 5 * mono.Millisecond}
+		there = back
+		there.MTU, there.Silent = r.hole, true
+	}
+	return lab.Relayed(a, b, there, back, *seed)
 }
 
 // A site is where the two sides of a run are.
@@ -154,9 +169,9 @@ func (r run) site(t *testing.T) *site {
 	s := &site{client: a, server: b, clientAddr: "10.99.1.1", serverAddr: "10.99.1.2", watch: a, device: lab.Device, other: b}
 	var link *lab.Link
 	var err error
-	if r.impaired {
+	if r.impaired || r.hole > 0 {
 		s.device = lab.TunDevice
-		link, err = lab.Relayed(lab.End{NS: a, Device: s.device, Addr: s.clientAddr + "/24"}, lab.End{NS: b, Device: s.device, Addr: s.serverAddr + "/24"}, impairment, *seed)
+		link, err = r.relayed(lab.End{NS: a, Device: s.device, Addr: s.clientAddr + "/24"}, lab.End{NS: b, Device: s.device, Addr: s.serverAddr + "/24"})
 	} else {
 		link, err = lab.Veth(lab.End{NS: a, Device: s.device, Addr: s.clientAddr + "/24"}, lab.End{NS: b, Device: s.device, Addr: s.serverAddr + "/24"})
 	}
@@ -184,11 +199,11 @@ func (r run) siteWithVM(t *testing.T) *site {
 	var here lab.Place = lane.Host
 	addr := kernelvm.HostAddr
 	s := &site{watch: lane.Host, device: lab.Device, other: lane.Host}
-	if r.impaired {
+	if r.impaired || r.hole > 0 {
 		a := namespace(t)
 		addr = "10.99.1.1"
-		link, err := lab.Relayed(lab.End{NS: a, Device: lab.TunDevice, Addr: addr + "/24"},
-			lab.End{NS: lane.Host, Device: lab.TunDevice, Addr: "10.99.1.2/24"}, impairment, *seed)
+		link, err := r.relayed(lab.End{NS: a, Device: lab.TunDevice, Addr: addr + "/24"},
+			lab.End{NS: lane.Host, Device: lab.TunDevice, Addr: "10.99.1.2/24"})
 		if err == nil {
 			t.Cleanup(link.Close)
 			err = a.Route(kernelvm.Subnet, "10.99.1.2")
@@ -284,6 +299,7 @@ func (r run) known(f lab.Flaw, s *site) bool {
 const (
 	chunkData, chunkInit, chunkInitAck, chunkHeartbeat, chunkAbort, chunkShutdown, chunkShutdownAck = 0, 1, 2, 4, 6, 7, 8
 	chunkCookieEcho, chunkCookieAck, chunkShutdownComplete                                          = 10, 11, 14
+	chunkHeartbeatAck, chunkPad                                                                     = 5, 132
 )
 
 // checkCapture has tshark confirm that all packets were sound, and that they
@@ -309,6 +325,9 @@ func (r run) checkCapture(t *testing.T, file string, s *site) {
 		want = append(want, chunkAbort)
 	} else {
 		want = append(want, chunkShutdown, chunkShutdownAck, chunkShutdownComplete)
+	}
+	if r.hole > 0 {
+		want = append(want, chunkHeartbeat, chunkHeartbeatAck, chunkPad)
 	}
 	for _, c := range want {
 		// What left the far side may have been lost before the capture saw it.

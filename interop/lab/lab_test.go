@@ -107,7 +107,7 @@ func TestRelay(t *testing.T) {
 	const sent = 2000
 	count := func(imp impair.Config) int {
 		a, b := pair(t)
-		link, err := Relayed(End{a, TunDevice, "10.99.1.1/24"}, End{b, TunDevice, "10.99.1.2/24"}, imp, 1)
+		link, err := Relayed(End{a, TunDevice, "10.99.1.1/24"}, End{b, TunDevice, "10.99.1.2/24"}, imp, imp, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

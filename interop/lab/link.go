@@ -67,9 +67,9 @@ func up(n *Namespace, dev, addr string) error {
 const TunDevice = "sctptun"
 
 // Relayed joins a and b by a TUN device in each and a relay between them, which
-// impairs what it carries in either direction. The same seed loses the same
+// impairs what it carries from a there, and back. The same seed loses the same
 // packets, if they come in the same order.
-func Relayed(a, b End, imp impair.Config, seed uint64) (*Link, error) {
+func Relayed(a, b End, there, back impair.Config, seed uint64) (*Link, error) {
 	ta, err := tun(a)
 	if err != nil {
 		return nil, err
@@ -79,7 +79,7 @@ func Relayed(a, b End, imp impair.Config, seed uint64) (*Link, error) {
 		ta.Close()
 		return nil, err
 	}
-	r, err := relay.New(relay.Config{A: ta, B: tb, AtoB: imp, BtoA: imp, Seed: seed})
+	r, err := relay.New(relay.Config{A: ta, B: tb, AtoB: there, BtoA: back, Seed: seed})
 	if err != nil {
 		ta.Close()
 		tb.Close()

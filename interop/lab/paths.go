@@ -54,7 +54,7 @@ func (p *Paths) join(imp *impair.Config, seed uint64) error {
 		var link *Link
 		var err error
 		if imp != nil {
-			link, err = Relayed(a, b, *imp, seed+uint64(i))
+			link, err = Relayed(a, b, *imp, *imp, seed+uint64(i))
 		} else {
 			link, err = Veth(a, b)
 		}
