@@ -3,6 +3,7 @@ package socketapi
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"time"
 
@@ -122,6 +123,9 @@ const (
 	maxBuffer      = 1 << 30
 	maxSackDelay   = 500 * time.Millisecond
 	maxCookieLife  = 24 * time.Hour
+	maxDuration    = 24 * time.Hour
+	maxCount       = 1000
+	maxBacklog     = 1 << 20
 
 	minProbeTimeout = time.Second // RFC 8899 section 5.1.1
 )
@@ -137,6 +141,18 @@ func (c *Config) Validate() error {
 	notNegative := func(name string, d time.Duration) {
 		if d < 0 {
 			bad("%s is negative", name)
+		}
+	}
+	for _, d := range []struct {
+		name string
+		d    time.Duration
+	}{
+		{"RTOInitial", c.RTOInitial}, {"RTOMin", c.RTOMin}, {"RTOMax", c.RTOMax},
+		{"HeartbeatInterval", c.HeartbeatInterval}, {"ShutdownGuard", c.ShutdownGuard},
+		{"PathMTUProbeTimeout", c.PathMTUProbeTimeout}, {"PathMTURaise", c.PathMTURaise},
+	} {
+		if d.d > maxDuration {
+			bad("%s %v exceeds %v", d.name, d.d, maxDuration)
 		}
 	}
 	notNegative("RTOInitial", c.RTOInitial)
@@ -160,12 +176,6 @@ func (c *Config) Validate() error {
 	if c.CookieLife > maxCookieLife {
 		bad("CookieLife %v exceeds %v", c.CookieLife, maxCookieLife)
 	}
-	if c.SackFreq < 0 {
-		bad("SackFreq is negative")
-	}
-	if c.SackBatch < 0 {
-		bad("SackBatch is negative")
-	}
 	size := func(name string, n, min, max int) {
 		if n != 0 && (n < min || n > max) {
 			bad("%s %d is not within %d and %d", name, n, min, max)
@@ -176,12 +186,19 @@ func (c *Config) Validate() error {
 	size("PathMTU", c.PathMTU, minPathMTU, 65535)
 	size("MaxSegment", c.MaxSegment, 4, 65535)
 	size("PartialDeliveryPoint", c.PartialDeliveryPoint, 1, min(t.RecvBuffer, maxBuffer))
-	if c.Backlog < 0 {
-		bad("Backlog is negative")
+	size("SackFreq", c.SackFreq, 0, maxCount)
+	size("SackBatch", c.SackBatch, 0, maxCount)
+	size("Backlog", c.Backlog, 0, maxBacklog)
+	size("MaxAssociations", c.MaxAssociations, 0, math.MaxInt)
+	most := func(name string, n int) {
+		if n > maxCount {
+			bad("%s %d exceeds %d", name, n, maxCount)
+		}
 	}
-	if c.MaxAssociations < 0 {
-		bad("MaxAssociations is negative")
-	}
+	most("MaxRetransmits", c.MaxRetransmits)
+	most("MaxPathRetransmits", c.MaxPathRetransmits)
+	most("MaxInitRetransmits", c.MaxInitRetransmits)
+	most("MaxBurst", c.MaxBurst)
 	return errors.Join(errs...)
 }
 

@@ -93,6 +93,12 @@ func TestConfigValidate(t *testing.T) {
 		{"MaxSegment", func(c *Config) { c.MaxSegment = 1 }},
 		{"PartialDeliveryPoint", func(c *Config) { c.PartialDeliveryPoint = math.MaxInt32 }},
 		{"Backlog", func(c *Config) { c.Backlog = -1 }},
+		{"MaxAssociations", func(c *Config) { c.MaxAssociations = -1 }},
+		{"MaxRetransmits", func(c *Config) { c.MaxRetransmits = 1001 }},
+		{"MaxPathRetransmits", func(c *Config) { c.MaxPathRetransmits = 1 << 40 }},
+		{"MaxInitRetransmits", func(c *Config) { c.MaxInitRetransmits = math.MaxInt }},
+		{"MaxBurst", func(c *Config) { c.MaxBurst = 1001 }},
+		{"HeartbeatInterval", func(c *Config) { c.HeartbeatInterval = math.MaxInt64 }},
 	} {
 		one := &Config{}
 		c.set(one)
@@ -106,7 +112,7 @@ func TestConfigValidate(t *testing.T) {
 		}
 	}
 	err := all.Validate()
-	if n := strings.Count(err.Error(), "\n"); n != 13 {
+	if n := strings.Count(err.Error(), "\n"); n != 19 {
 		t.Errorf("%d problems:\n%v", n+1, err)
 	}
 }

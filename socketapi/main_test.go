@@ -140,3 +140,9 @@ func wantErr(t testing.TB, err error, is ...error) {
 		}
 	}
 }
+
+// newLinks returns the links of two hosts that see each other.
+func newLinks() (a, z []transport.Link) {
+	la, lz := mem.NewPair(0)
+	return []transport.Link{la}, []transport.Link{lz}
+}

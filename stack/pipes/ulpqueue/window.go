@@ -160,5 +160,7 @@ func (q *Queue) Consumed(n int) bool {
 	if q.told == 0 {
 		return w > 0
 	}
-	return w-q.told >= max(segment, q.limit/16)
+	// Much, or several times what the peer knows of: small messages never make
+	// a window that is much.
+	return w-q.told >= max(segment, q.limit/16) || w-q.told >= segment && w >= 4*q.told
 }

@@ -272,3 +272,31 @@ func TestNoRenegeInPartialDelivery(t *testing.T) {
 	r.read()
 	r.empty()
 }
+
+// A window that small messages have shut opens again by updates, though it never
+// grows by much: few of them, each several times the one before.
+func TestWindowUpdatesOfSmallMessages(t *testing.T) {
+	r := newRig(t, nil)
+	tsn := chunk.TSN(0)
+	for r.q.Window() > 1 {
+		r.put(done, sized(tsn, 0, 0, "BEU", 1))
+		tsn++
+	}
+	var l List
+	updates, last := 0, uint32(1)
+	for r.q.Detach(&l, 0) == 1 {
+		if r.q.Consumed(1) {
+			updates++
+			w := r.q.Window()
+			if w < 4*last {
+				t.Errorf("from %d to %d", last, w)
+			}
+			last = w
+		}
+		FreeList(r.pool, r.nodes, &l)
+	}
+	if updates == 0 || updates > 4 || last < segment {
+		t.Errorf("%d updates for %d messages, up to %d", updates, tsn, last)
+	}
+	r.empty()
+}
