@@ -141,6 +141,70 @@ func TestAddressesOfInitAck(t *testing.T) {
 	}
 }
 
+// TestCrossedHandshake: two hosts with two links between them. A peer that
+// takes its addresses in turn does the handshake with our first address from its
+// second. Neither path may then depend on both links: each address of the peer's
+// is sent to from the own one that is on the same link. One that has no other
+// address hears from the one that it has spoken to.
+// R-6.4-02 R-6.4.1-02
+func TestCrossedHandshake(t *testing.T) {
+	crossed := func(t *testing.T, local ...netip.Addr) *peer {
+		r := newRig(t)
+		r.wire.via = map[netip.Addr]netip.Addr{there: hereA, alt: hereB}
+		if local != nil {
+			r.ep = r.open(local, 5001)
+			r.ep.Listen(8, nil)
+		}
+		p := r.peer()
+		p.addr = alt
+		if local != nil {
+			p.dport = 5001
+		}
+		return p
+	}
+	sources := func(p *peer) string {
+		var l []string
+		for _, q := range p.a.Status().Paths {
+			l = append(l, fmt.Sprintf("%v>%v", q.Src, q.Addr))
+		}
+		slices.Sort(l)
+		return strings.Join(l, " ")
+	}
+	const straight = "10.0.0.1>10.0.9.1 10.0.0.2>10.0.9.2"
+	for _, tc := range []struct {
+		name   string
+		local  []netip.Addr
+		listed []netip.Addr
+		want   string
+	}{
+		{"all addresses", nil, []netip.Addr{there, alt}, straight},
+		{"two addresses", []netip.Addr{hereA, hereB}, []netip.Addr{there, alt}, straight},
+		{"one address", []netip.Addr{hereA}, []netip.Addr{there, alt}, "10.0.0.1>10.0.9.1 10.0.0.1>10.0.9.2"},
+		{"all addresses, and a peer with one", nil, nil, "10.0.0.1>10.0.9.2"},
+		{"two addresses, and a peer with one", []netip.Addr{hereA, hereB}, nil, "10.0.0.1>10.0.9.2"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := crossed(t, tc.local...)
+			p.sendTag(0, p.initWith(withAddrs(nil, tc.listed...)))
+			p.takeInitAck()
+			p.send(p.echo())
+			p.accept()
+			if got := sources(p); got != tc.want {
+				t.Errorf("paths %s, want %s", got, tc.want)
+			}
+		})
+	}
+	t.Run("answered from elsewhere", func(t *testing.T) {
+		p := crossed(t, hereA, hereB)
+		p.addr = there
+		p.dial()
+		p.from(alt, p.initAck(withAddrs(someCookie, there)))
+		if got := sources(p); got != straight {
+			t.Errorf("paths %s, want %s", got, straight)
+		}
+	})
+}
+
 // TestCookieEchoToUnconfirmed: the only address that is left is one that the
 // user did not name. COOKIE ECHO goes there with a HEARTBEAT each time, or not
 // at all; and until it is confirmed there follow HEARTBEATs only.

@@ -56,6 +56,7 @@ type sent struct {
 type wire struct {
 	clk    *hand
 	addrs  []netip.Addr
+	via    map[netip.Addr]netip.Addr // own addresses of the links to destinations, else the first
 	mtu    int
 	routes int // times that Route was called
 	out    []sent
@@ -65,6 +66,9 @@ type wire struct {
 
 func (w *wire) Route(dst netip.Addr) (transport.Route, error) {
 	w.routes++
+	if a, ok := w.via[dst]; ok {
+		return transport.Route{Src: a, MTU: w.mtu, Overhead: 20}, nil
+	}
 	for _, a := range w.addrs {
 		if a.Is4() == dst.Is4() {
 			return transport.Route{Src: a, MTU: w.mtu, Overhead: 20}, nil

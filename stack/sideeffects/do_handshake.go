@@ -145,7 +145,19 @@ func (x *Executor) addSource() {
 	if !ok {
 		r = x.wayBack()
 	}
-	x.a.addPath(Addressing{Src: x.in.Dst, Dst: x.in.Src, EncapPort: x.in.EncapPort, Link: x.in.Link}, r, tcb.PathUnconfirmed)
+	to := Addressing{Src: x.in.Dst, Dst: x.in.Src, EncapPort: x.in.EncapPort, Link: x.in.Link}
+	x.a.addPath(x.uncrossed(to, r), r, tcb.PathUnconfirmed)
+}
+
+// uncrossed is how a packet of the handshake is answered once the association
+// is there. One to the first of our addresses may have come from the second of
+// the peer's; if answers to there leave by our second link, they are to leave
+// from its address, or both paths depend on the first link.
+func (x *Executor) uncrossed(to Addressing, r Route) Addressing {
+	if r.Link == to.Link && contains(x.a.local, r.Src) {
+		to.Src = r.Src
+	}
+	return to
 }
 
 // wayBack is the route to where the packet in hand came from, if the host knows
@@ -193,7 +205,11 @@ func (x *Executor) newAssoc(c *fsm.Command) bool {
 		r = x.wayBack()
 	}
 	// The INIT ACK reached this address, or there were no cookie.
-	a.addPath(Addressing{Src: ck.LocalAddr, Dst: ck.PeerAddr, EncapPort: ck.EncapPort, Link: ck.Link}, r, tcb.PathActive)
+	to := Addressing{Src: ck.LocalAddr, Dst: ck.PeerAddr, EncapPort: ck.EncapPort, Link: ck.Link}
+	if ck.NAddrs > 0 { // else a NAT or a firewall may be waiting for just that source
+		to = x.uncrossed(to, r)
+	}
+	a.addPath(to, r, tcb.PathActive)
 	x.adoptCookie()
 	return true
 }
@@ -270,7 +286,11 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 	}
 	// In a flood of INITs that invent addresses, those who list some get an
 	// association with the one that they come from.
-	if x.lookups.take(2*in.NAddrs, x.now) {
+	lookups := 2 * in.NAddrs
+	if lookups > 0 {
+		lookups++ // of the INIT's own source
+	}
+	if x.lookups.take(lookups, x.now) {
 		for _, addr := range in.Addrs[:in.NAddrs] {
 			if _, ok := x.usable(addr, set.Local); ok && addr != d.Src {
 				ck.Addrs[ck.NAddrs] = addr

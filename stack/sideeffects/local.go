@@ -14,10 +14,15 @@ import (
 // single-homed peer that is one, and the list is absent.
 
 // sources appends the addresses that an association on all addresses of the
-// host has: the one that the cookie's INIT came to, and the host's choices
-// toward the other addresses in it.
+// host has: the one that the cookie's INIT came to, and, if there are other
+// addresses in it, the host's choices toward all of the peer's.
 func (x *Executor) sources(to []netip.Addr, ck *Cookie) []netip.Addr {
 	to = append(to, ck.LocalAddr)
+	if ck.NAddrs > 0 {
+		if r, ok := x.usable(ck.PeerAddr, nil); ok {
+			to = withSource(to, r.Src)
+		}
+	}
 	for _, addr := range ck.Addrs[:ck.NAddrs] {
 		if r, ok := x.usable(addr, nil); ok {
 			to = withSource(to, r.Src)
