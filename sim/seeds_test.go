@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gosctp/gosctp/internal/cli/pcapng"
+	"github.com/gosctp/gosctp/internal/record"
+	"github.com/gosctp/gosctp/stack"
 )
 
 const defaultSeeds = 300
@@ -21,6 +23,7 @@ var (
 	oneFile  = flag.String("sim.scenario", "", "run only the scenario in this file, as a failing seed prints it")
 	verbose  = flag.Bool("sim.trace", false, "with -sim.seed or -sim.scenario: print every step and packet")
 	withPcap = flag.String("sim.pcap", "", "with -sim.seed or -sim.scenario: write the packets to this pcapng file")
+	recordTo = flag.String("sim.record", "", "write recordings of a failing run, for sctp replay, to this `directory`; with -sim.seed or -sim.scenario of the run in any case")
 	noShrink = flag.Bool("sim.noshrink", false, "do not look for a smaller scenario when a seed fails")
 )
 
@@ -114,7 +117,39 @@ func one(t *testing.T) {
 		}()
 	}
 	t.Logf("scenario:\n%s", s.Text(seed))
-	report(t, seed, s, Run(seed, s, o))
+	r := recorded(t, seed, s, o, *recordTo)
+	*recordTo = "" // this run is there
+	report(t, seed, s, r)
+}
+
+// recorded runs a scenario, and writes what each host did, between two boots,
+// to a file in dir; "" for none.
+func recorded(t *testing.T, seed uint64, s Scenario, o Options, dir string) Result {
+	t.Helper()
+	if dir == "" {
+		return Run(seed, s, o)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var files []*record.Writer
+	o.Record = func(host string, boot int) stack.Recorder {
+		name := filepath.Join(dir, fmt.Sprintf("sim-%d-%s%d.sctplog", seed, host, boot))
+		w, err := record.Create(name, record.Header{Program: fmt.Sprintf("sim, seed %d", seed), Host: host, Data: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("go run ./cmd/sctp replay %s", name)
+		files = append(files, w)
+		return w.Shard
+	}
+	r := Run(seed, s, o)
+	for _, w := range files {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return r
 }
 
 func readScenario(file string) (uint64, Scenario, error) {
@@ -132,6 +167,9 @@ func report(t *testing.T, seed uint64, s Scenario, r Result) bool {
 		return true
 	}
 	t.Errorf("seed %d:\n%v\n\nThe last steps:\n%s\nAgain: go test ./sim -run 'TestSeeds$' -sim.seed=%d -sim.trace", seed, r.Err, r.Tail, seed)
+	if *recordTo != "" {
+		recorded(t, seed, s, Options{}, *recordTo)
+	}
 	if *noShrink {
 		return false
 	}
@@ -150,6 +188,42 @@ func report(t *testing.T, seed uint64, s Scenario, r Result) bool {
 	t.Errorf("the smallest scenario that fails so:\n%s\n%v\n\nIts last steps:\n%s\nAgain: go test ./sim -run 'TestSeeds$' -sim.scenario=%s -sim.trace",
 		small, small.Result.Err, small.Result.Tail, where)
 	return false
+}
+
+// TestRecorded: a run that fails leaves recordings that play as it went, and
+// recording changes nothing in it.
+func TestRecorded(t *testing.T) {
+	s, dir := Random(5), t.TempDir()
+	o := Options{spoil: func(u *user, data []byte) []byte {
+		if len(u.in.seen) > 2 {
+			return append([]byte{1}, data...)
+		}
+		return data
+	}}
+	r, plain := recorded(t, 5, s, o, dir), Run(5, s, o)
+	if r.Err == nil || r.Err.Error() != plain.Err.Error() || r.Sum != plain.Sum {
+		t.Fatalf("%v, unlike %v", r.Err, plain.Err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "sim-5-*.sctplog"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%v, %v", files, err)
+	}
+	for _, name := range files {
+		f, err := record.Open(name)
+		if err != nil || f.Damage != "" {
+			t.Fatalf("%v, %+v", err, f)
+		}
+		p := f.Player(nil)
+		p.Congestion = Controllers[s.CC]
+		for more := true; more; {
+			if more, err = p.Next(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if p.Calls < 3 {
+			t.Errorf("%s: %d calls", name, p.Calls)
+		}
+	}
 }
 
 // Scenarios that found something once. Keep what a failing seed printed by

@@ -59,8 +59,8 @@ func (l *Ladder) Add(s *Step) {
 	var rungs []rung
 	if in := s.In; in != nil {
 		r := rung{at: s.At, step: s.N, path: pathOf{in.Dst, in.Src}, ports: in.Ports, chunks: in.Chunks}
-		if s.Result == "discard" || s.Result == "discard-packet" {
-			r.note = s.Result
+		if s.ignored() {
+			r.note = "ignored"
 		}
 		rungs = append(rungs, r)
 	}
@@ -96,6 +96,12 @@ func (l *Ladder) Add(s *Step) {
 		sec.add(rungs[i])
 	}
 	l.claim(sec)
+}
+
+// ignored reports whether nothing was done but counting.
+func (s *Step) ignored() bool {
+	return strings.HasPrefix(s.Result, "discard") &&
+		!slices.ContainsFunc(s.Orders, func(o string) bool { return !strings.HasPrefix(o, "count ") })
 }
 
 // note is what is worth a word although nothing came in.

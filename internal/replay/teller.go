@@ -78,7 +78,7 @@ func describe(e *Step, s *sideeffects.Step) {
 func direct(out *fsm.Commands) bool {
 	for i := range out.Len() {
 		switch out.At(i).Verb {
-		case fsm.CmdSendInitAck, fsm.CmdRespond, fsm.CmdSendAbort:
+		case fsm.CmdSendInitAck, fsm.CmdRespond, fsm.CmdSendAbort, fsm.CmdProbe:
 			return true
 		}
 	}

@@ -41,26 +41,20 @@ func (t *Teller) reason(c chunk.Chunk) string {
 	case chunk.TypeSack:
 		return "" // see sack
 	}
-	if s := t.order(c.Type().String()); s != "" {
-		return s
-	}
-	switch c.Type() {
-	case chunk.TypeInitAck, chunk.TypeError, chunk.TypeAbort, chunk.TypeShutdownComplete:
-		return later
-	}
-	return "at the end of " + t.occasion()
+	return later
 }
 
-// later stands for the reason of a chunk in a packet that a command sends at
-// once: its step is told after it.
+// later stands for the reason of a control chunk until the steps are known that
+// may have commanded it: of a packet that is sent at once the step is told after.
 const later = "later"
 
-// order names the command of this call that makes a chunk.
+// order names the last command so far in this call that makes a chunk.
 func (t *Teller) order(name string) string {
 	for i := len(t.cur) - 1; i >= 0; i-- {
 		e := t.cur[i]
 		for _, o := range e.Orders {
-			if strings.HasPrefix(o, "send "+name) || strings.HasPrefix(o, "respond "+name) {
+			probe := strings.HasPrefix(o, "probe path MTU") && (name == "HEARTBEAT" || name == "PAD")
+			if probe || strings.HasPrefix(o, "send "+name) || strings.HasPrefix(o, "respond "+name) {
 				return fmt.Sprintf("step %d: %s in %v, %s commands %q", e.N, e.Event, e.Before, e.Func, o)
 			}
 		}
@@ -74,7 +68,7 @@ func (t *Teller) settle(sent []Sent) {
 		for k := range sent[i].Chunks {
 			if c := &sent[i].Chunks[k]; c.Why == later {
 				if c.Why = t.order(strings.TrimSuffix(kind(c.Chunk), " T")); c.Why == "" {
-					c.Why = "at once, in " + t.occasion()
+					c.Why = "at the end of " + t.occasion()
 				}
 			}
 		}
