@@ -105,9 +105,9 @@ func TestAnyByte(t *testing.T) {
 	file := simulate(t, 1, s, false)["Z0"]
 	n := 0
 	record.Rewrite(file, func(p []byte) []byte { n += len(p); return p })
-	step := 3
+	step := 11
 	if testing.Short() || raceEnabled {
-		step = 17
+		step = 61
 	}
 	noticed, tried := 0, 0
 	for i := 0; i < n; i += step {

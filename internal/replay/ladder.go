@@ -118,14 +118,14 @@ func (s *Step) note() string {
 	return ""
 }
 
-func (c *section) add(r rung) {
+func (sec *section) add(r rung) {
 	if r.ports != [2]uint16{} {
-		c.ports = r.ports
-		if !slices.Contains(c.paths, r.path) && r.path.peer.IsValid() {
-			c.paths = append(c.paths, r.path)
+		sec.ports = r.ports
+		if !slices.Contains(sec.paths, r.path) && r.path.peer.IsValid() {
+			sec.paths = append(sec.paths, r.path)
 		}
 	}
-	c.rungs = append(c.rungs, r)
+	sec.rungs = append(sec.rungs, r)
 }
 
 // claim moves what was exchanged before an association was there to it: INIT
@@ -164,26 +164,26 @@ func (l *Ladder) all() []*section {
 	return list
 }
 
-func (c *section) name() string {
-	if c.assoc == 0 {
+func (sec *section) name() string {
+	if sec.assoc == 0 {
 		return "no association"
 	}
-	s := fmt.Sprintf("association %d", c.assoc)
-	if c.ports != [2]uint16{} {
-		s += fmt.Sprintf(", port %d to %d", c.ports[0], c.ports[1])
+	s := fmt.Sprintf("association %d", sec.assoc)
+	if sec.ports != [2]uint16{} {
+		s += fmt.Sprintf(", port %d to %d", sec.ports[0], sec.ports[1])
 	}
 	return s
 }
 
 // hosts are the two ends' addresses, as they head the ladder.
-func (c *section) hosts() (local, peer []string) {
+func (sec *section) hosts() (local, peer []string) {
 	add := func(list []string, a netip.Addr) []string {
 		if a.IsValid() && !slices.Contains(list, a.String()) {
 			list = append(list, a.String())
 		}
 		return list
 	}
-	for _, p := range c.paths {
+	for _, p := range sec.paths {
 		local, peer = add(local, p.local), add(peer, p.peer)
 	}
 	if len(local) == 0 {
@@ -196,7 +196,7 @@ func (c *section) hosts() (local, peer []string) {
 }
 
 // pathIndex numbers the pairs of addresses, for colours and labels.
-func (c *section) pathIndex(p pathOf) int { return max(slices.Index(c.paths, p), 0) }
+func (sec *section) pathIndex(p pathOf) int { return max(slices.Index(sec.paths, p), 0) }
 
 // label names a packet's chunks, runs of DATA as one.
 func (r *rung) label() string {

@@ -28,15 +28,15 @@ func (l *Ladder) WriteText(w io.Writer) error {
 	return err
 }
 
-func (c *section) writeText(b *strings.Builder) {
-	local, peer := c.hosts()
-	fmt.Fprintf(b, "\n%s\n\n", c.name())
+func (sec *section) writeText(b *strings.Builder) {
+	local, peer := sec.hosts()
+	fmt.Fprintf(b, "\n%s\n\n", sec.name())
 	left, right := strings.Join(local, " "), strings.Join(peer, " ")
 	gap := max(arrowWidth+2-utf8.RuneCountInString(left)-utf8.RuneCountInString(right), 2)
 	fmt.Fprintf(b, "%6s  %14s   %s%s%s\n", "step", "time", left, strings.Repeat(" ", gap), right)
 	var last mono.Time
-	for i := range c.rungs {
-		r := &c.rungs[i]
+	for i := range sec.rungs {
+		r := &sec.rungs[i]
 		at := ""
 		if r.at != last || i == 0 {
 			at, last = clock(r.at), r.at
@@ -48,7 +48,7 @@ func (c *section) writeText(b *strings.Builder) {
 		case len(r.chunks) == 0:
 			fmt.Fprintf(b, "%s │ (%s)\n", head, r.note)
 		default:
-			fmt.Fprintf(b, "%s │%s│%s\n", head, arrow(r), c.tail(r))
+			fmt.Fprintf(b, "%s │%s│%s\n", head, arrow(r), sec.tail(r))
 		}
 	}
 }
@@ -73,10 +73,10 @@ func cutTo(s string, n int) string {
 
 // tail says by which addresses a packet went, where there are several, and
 // what became of it.
-func (c *section) tail(r *rung) string {
+func (sec *section) tail(r *rung) string {
 	s := ""
-	if len(c.paths) > 1 && r.path.peer.IsValid() {
-		s = fmt.Sprintf(" path %d: %v", c.pathIndex(r.path), r.path.peer)
+	if len(sec.paths) > 1 && r.path.peer.IsValid() {
+		s = fmt.Sprintf(" path %d: %v", sec.pathIndex(r.path), r.path.peer)
 	}
 	if r.note != "" {
 		s += " (" + r.note + ")"
