@@ -293,3 +293,21 @@ func TestRestartAfterBothClosed(t *testing.T) {
 		}
 	}
 }
+
+// TestCookieAckToUnconfirmed: a COOKIE ECHO that comes again, from an address
+// that is not confirmed, is answered there with a HEARTBEAT; where no more of
+// those are sent, at a confirmed one. R-5.4-05 R-5.4-06
+func TestCookieAckToUnconfirmed(t *testing.T) {
+	unsure := func(c *tcb.TCB) { c.Paths[1].State = tcb.PathUnconfirmed }
+	from1 := func(ev *fsm.Event) { ev.Path = 1 }
+	runRules(t, []rule{
+		{
+			name: "up", states: in(tcb.Established, tcb.ShutdownPending, tcb.ShutdownReceived), id: fsm.EvCookieEcho, tcb: unsure, ev: from1,
+			d: fsm.Consume, want: "send COOKIE ACK>1; heartbeat>1 a0000000b", stays: true,
+		},
+		{
+			name: "closing", states: in(tcb.ShutdownSent, tcb.ShutdownAckSent), id: fsm.EvCookieEcho, tcb: unsure, ev: from1,
+			d: fsm.Consume, want: "send COOKIE ACK>src", stays: true,
+		},
+	})
+}
