@@ -54,14 +54,16 @@ type sent struct {
 
 // wire keeps what is sent.
 type wire struct {
-	clk    *hand
-	addrs  []netip.Addr
-	via    map[netip.Addr]netip.Addr // own addresses of the links to destinations, else the first
-	mtu    int
-	routes int // times that Route was called
-	out    []sent
-	loop   bool // what goes to an own address comes back
-	back   []sent
+	clk     *hand
+	addrs   []netip.Addr
+	via     map[netip.Addr]netip.Addr // own addresses of the links to destinations, else the first
+	mtu     int
+	routes  int // times that Route was called
+	out     []sent
+	loop    bool // what goes to an own address comes back
+	back    []sent
+	refuse  int // larger packets are too big, of which refused is told
+	refused func()
 }
 
 func (w *wire) Route(dst netip.Addr) (transport.Route, error) {
@@ -80,6 +82,11 @@ func (w *wire) Route(dst netip.Addr) (transport.Route, error) {
 func (w *wire) WriteBatch(slots []transport.TxSlot) error {
 	for i := range slots {
 		s := &slots[i]
+		if w.refuse > 0 && len(s.Data) > w.refuse {
+			s.Err = transport.ErrTooBig
+			w.refused()
+			continue
+		}
 		p := sent{w.clk.t, s.Src, s.Dst, append([]byte(nil), s.Data...)}
 		own := false
 		for _, a := range w.addrs {
