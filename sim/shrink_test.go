@@ -11,7 +11,11 @@ import (
 
 // A text is read back as the same scenario, and runs the same.
 func TestScenarioText(t *testing.T) {
-	for seed := uint64(1); seed <= 200; seed++ {
+	n := uint64(200)
+	if raceEnabled {
+		n = 20
+	}
+	for seed := uint64(1); seed <= n; seed++ {
 		s := Random(seed)
 		text := s.Text(seed)
 		again, s2, err := ParseScenario("# as it was printed\n\n" + text)
