@@ -89,7 +89,7 @@ type user struct {
 
 // doubtful reports whether what u was told by its stack may be an attacker's
 // doing.
-func (u *user) doubtful() bool { return u.run.hostile || u.haunted }
+func (u *user) doubtful() bool { return u.run.hostile || u.haunted || u.pair.haunted }
 
 // over reports whether the user has no association any more.
 func (u *user) over() bool { return u.ended || u.crashed }
@@ -273,7 +273,7 @@ func (u *user) take(m *ulpqueue.Message) {
 	if u.run.o.spoil != nil {
 		data = u.run.o.spoil(u, data)
 	}
-	if u.run.hostile || u.haunted && !u.restarted {
+	if u.run.hostile || u.pair.haunted || u.haunted && !u.restarted {
 		return // it need not be what was sent to this end
 	}
 	if err := u.in.piece(m.Stream, m.Unordered, m.PPID, data, m.EOR); err != nil {
@@ -308,6 +308,7 @@ func (u *user) notified(n *ulpqueue.Notification) {
 			u.run.fail("%s: restarted, and nobody did", u.name)
 		}
 		u.run.counts[Restarted]++
+		u.pair.haunted = u.pair.haunted || u.run.echoed(u.side)
 		u.in.restarted()
 		u.restarted = true
 	case fsm.ShutdownComplete:
