@@ -19,7 +19,8 @@ func (h *Host) record(cfg *HostConfig, now mono.Time) (*record.Writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sctp: record: %w", err)
 	}
-	w.Stopped = func(err error) { h.log.Error("recording stopped", "file", cfg.Record, "error", err) }
+	file := cfg.Record
+	w.OnStop(func(err error) { h.log.Error("recording stopped", "file", file, "error", err) })
 	return w, nil
 }
 

@@ -6,13 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/gosctp/gosctp/internal/record"
 	"github.com/gosctp/gosctp/socketapi"
+	"github.com/gosctp/gosctp/stack/decision"
+	"github.com/gosctp/gosctp/stack/fsm"
+	"github.com/gosctp/gosctp/stack/pipes/path"
 	"github.com/gosctp/gosctp/transport"
 	"github.com/gosctp/gosctp/transport/mem"
 )
@@ -124,6 +129,79 @@ func TestRecordThatCannotBe(t *testing.T) {
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
+}
+
+// faulty is a congestion controller with a bug.
+type faulty struct{ path.NewReno }
+
+func (*faulty) Acked(*path.Path, path.Ack) { panic("a planted bug") }
+
+// TestDumpOfABug: a panic costs one association; its last steps go to a file,
+// and the Logger says where.
+func TestDumpOfABug(t *testing.T) {
+	dir := t.TempDir()
+	var said lockedBuffer
+	a, z := mem.NewPair(1500)
+	client, err := socketapi.NewHost(socketapi.HostConfig{
+		Links: []transport.Link{a}, DumpDir: dir, Logger: slog.New(slog.NewTextHandler(&said, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	server, err := socketapi.NewHost(socketapi.HostConfig{Links: []transport.Link{z}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	if _, err := server.Listen("10.0.0.2:5000", nil); err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.Dial(context.Background(), "10.0.0.2:5000", &socketapi.Config{
+		Congestion: func() path.Controller { return new(faulty) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); err == nil {
+		t.Fatal("it lives")
+	}
+	if err := client.Close(); err != nil { // after it all is told
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "sctp-bug-*.sctplog"))
+	if err != nil || len(files) != 1 || !strings.Contains(said.String(), files[0]) || !strings.Contains(said.String(), "a planted bug") {
+		t.Fatalf("%v, %v, %s", files, err, said.String())
+	}
+	f, err := record.Open(files[0])
+	if err != nil || len(f.Dumps) != 1 || !strings.Contains(f.Dumps[0].Panic, "faulty") {
+		t.Fatalf("%v, %+v", err, f)
+	}
+	steps, err := decision.Decode(f.Dumps[0].Steps)
+	if err != nil || len(steps) == 0 || steps[len(steps)-1].Event.ID != fsm.EvSack {
+		t.Fatalf("%d steps, %v", len(steps), err)
+	}
+}
+
+// lockedBuffer is written by several goroutines.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 // TestDumpSteps: an association's last steps are a file, after its end too.

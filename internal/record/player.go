@@ -256,11 +256,6 @@ func (s *shardPlayer) next() (*sideeffects.Call, *sideeffects.Association, error
 	if s.dec.err != nil {
 		return nil, nil, s.dec.err
 	}
-	if c.Now != 0 && s.at > c.Now && c.Now < s.at-mono.Time(mono.Second) {
-		// Two goroutines may read the clock in one order and come to the lock in
-		// the other, but no clock goes back.
-		return nil, nil, fmt.Errorf("%w: the time goes back from %d to %d", ErrFormat, s.at, c.Now)
-	}
 	if c.Op == sideeffects.OpPrepare {
 		c.Assoc = new(sideeffects.Association)
 		s.assocs[id] = c.Assoc

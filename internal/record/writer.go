@@ -36,10 +36,6 @@ type Writer struct {
 	limit  int64
 	shards [256]atomic.Pointer[shardLog]
 
-	// Stopped, if set before the first call, is told when recording stops
-	// before Close.
-	Stopped func(error)
-
 	waiting atomic.Int64 // bytes in full buffers
 	stopped atomic.Bool
 	kick    chan struct{}
@@ -47,9 +43,10 @@ type Writer struct {
 	done    chan struct{}
 	once    sync.Once
 
-	mu  sync.Mutex
-	err error
-	out []byte
+	mu     sync.Mutex
+	err    error
+	onStop func(error)
+	out    []byte
 }
 
 // Create starts a recording to a new file, readable by its owner only. With
@@ -98,6 +95,14 @@ func (w *Writer) Shard(i int, h sideeffects.Host) (sideeffects.Host, sideeffects
 	s := &shardLog{w: w, host: h, shard: byte(i), enc: encoder{data: w.data}}
 	w.shards[byte(i)].Store(s)
 	return s, s
+}
+
+// OnStop has f told, by a goroutine of the Writer's, if recording stops before
+// Close.
+func (w *Writer) OnStop(f func(error)) {
+	w.mu.Lock()
+	w.onStop = f
+	w.mu.Unlock()
 }
 
 // Err returns why recording stopped, nil if it goes on.
@@ -152,8 +157,11 @@ func (w *Writer) run() {
 		if err := w.w.Close(); err != nil {
 			w.stop(fmt.Errorf("sctp: recording: %w", err))
 		}
-		if err := w.Err(); err != nil && w.Stopped != nil {
-			w.Stopped(err)
+		w.mu.Lock()
+		err, told := w.err, w.onStop
+		w.mu.Unlock()
+		if err != nil && told != nil {
+			told(err)
 		}
 		return
 	}

@@ -35,7 +35,7 @@ func TestBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := make(chan error, 1)
-	w.Stopped = func(err error) { told <- err }
+	w.OnStop(func(err error) { told <- err })
 	s := lossy()
 	s.Assocs[0].A.Messages = 3000
 	r := sim.Run(1, s, sim.Options{Record: func(host string, _ int) stack.Recorder {
