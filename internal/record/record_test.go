@@ -68,7 +68,7 @@ func play(b []byte, w record.Watcher, cc func() path.Controller) (*record.Player
 // played back, and send the same packets, with user data and without.
 func TestReplay(t *testing.T) {
 	n := uint64(60)
-	if testing.Short() {
+	if testing.Short() || raceEnabled {
 		n = 10
 	}
 	var calls, packets uint64

@@ -111,7 +111,7 @@ func (s *Step) note() string {
 	}
 	switch {
 	case strings.HasPrefix(s.Event, "timeout "):
-		return strings.TrimPrefix(s.Event, "timeout ") + " expires"
+		return "the " + strings.TrimPrefix(s.Event, "timeout ") + " timer expires"
 	case strings.HasPrefix(s.Call, "the user "):
 		return s.Call
 	}

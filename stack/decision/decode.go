@@ -25,6 +25,8 @@ type Step struct {
 	Event       fsm.Event
 	Disposition fsm.Disposition
 	Commands    fsm.Commands
+
+	had bool // a TCB; it is in the last checkpoint
 }
 
 // Before is the state that the step began in.
@@ -79,12 +81,13 @@ func Decode(b []byte) ([]Step, error) {
 		var n int
 		switch b[0] {
 		case kindCheckpoint:
-			t, n = getTCB(b)
+			t = new(tcb.TCB)
+			n = getTCB(b, t)
 		case kindStep:
 			number++
 			s := Step{Number: number}
 			if n = s.get(b); n > 0 {
-				if s.TCB != nil {
+				if s.had {
 					if t == nil {
 						n = 0 // without a checkpoint before it
 						break
@@ -102,8 +105,7 @@ func Decode(b []byte) ([]Step, error) {
 	return steps, nil
 }
 
-// get reads one step; it returns its size, 0 if it is none. Its TCB is some or
-// nil, as it was.
+// get reads one step, less its TCB; it returns its size, 0 if it is none.
 func (s *Step) get(b []byte) int {
 	size := len(b)
 	if len(b) < stepFixed || b[3] > fsm.MaxCommands || b[1] >= byte(fsm.NumEvents) {
@@ -114,9 +116,7 @@ func (s *Step) get(b []byte) int {
 	cmds := int(b[3])
 	flags := le.Uint32(b[4:])
 	on := func(f uint32) bool { return flags&f != 0 }
-	if on(flagTCB) {
-		s.TCB = new(tcb.TCB)
-	}
+	s.had = on(flagTCB)
 	ev.First, ev.Alone = on(flagFirst), on(flagAlone)
 	ev.Facts = fsm.Facts{
 		OutqEmpty: on(flagOutqEmpty), ZeroWindow: on(flagZeroWindow), PathBusy: on(flagPathBusy),
@@ -199,16 +199,17 @@ func getInit(b []byte) *chunk.InitFacts {
 	}
 }
 
-// getTCB reads a checkpoint; it returns its size, 0 if it is none.
-func getTCB(b []byte) (*tcb.TCB, int) {
+// getTCB reads a checkpoint into t; it returns its size, 0 if it is none.
+func getTCB(b []byte, t *tcb.TCB) int {
 	if len(b) < tcbFixed || b[1] > tcb.MaxPaths || b[2] >= byte(tcb.NumStates) {
-		return nil, 0
+		return 0
 	}
 	n := tcbFixed + pathSize*int(b[1])
 	if len(b) < n {
-		return nil, 0
+		return 0
 	}
-	t := &tcb.TCB{
+	*t = tcb.TCB{
+		Paths: t.Paths[:0],
 		State: tcb.State(b[2]), Primary: tcb.PathID(b[3]), CtlPath: tcb.PathID(b[4]), Armed: b[5],
 		StaleRetries: b[6], ShutdownAsked: b[7]&1 != 0, Initiated: b[7]&2 != 0,
 		LocalPort: le.Uint16(b[8:]), PeerPort: le.Uint16(b[10:]),
@@ -227,9 +228,9 @@ func getTCB(b []byte) (*tcb.TCB, int) {
 		})
 	}
 	if len(t.Paths) > 0 && int(t.Primary) >= len(t.Paths) {
-		return nil, 0 // nothing that the machine could work with
+		return 0 // nothing that the machine could work with
 	}
-	return t, n
+	return n
 }
 
 // Verify compares the step that was recorded last with what it was made from;
@@ -241,16 +242,20 @@ func (p *Pool) Verify(f *Ref, t *tcb.TCB, ev *fsm.Event, d fsm.Disposition, out 
 	if s.get(h.buf[h.last:h.n]) == 0 || s.Disposition != d || !s.Commands.Equal(out) || s.Event.ID != ev.ID {
 		return "not what was decided"
 	}
-	if (s.TCB == nil) != (t == nil) {
+	if s.had != (t != nil) {
 		return "the TCB is missing"
 	}
 	if t != nil {
-		s.TCB, _ = getTCB(h.buf[h.check:h.n])
+		getTCB(h.buf[h.check:h.n], &p.tcb)
+		s.TCB = &p.tcb
 	}
 	var cfg *tcb.Config
 	if t != nil {
 		cfg = t.Cfg
-		if string(s.TCB.AppendKey(nil)) != string(t.AppendKey(nil)) || s.TCB.CtlSent != t.CtlSent {
+		p.key = s.TCB.AppendKey(p.key[:0])
+		n := len(p.key)
+		p.key = t.AppendKey(p.key)
+		if string(p.key[:n]) != string(p.key[n:]) || s.TCB.CtlSent != t.CtlSent {
 			return "the TCB changed between steps"
 		}
 	}

@@ -44,6 +44,8 @@ type Pool struct {
 
 	check Step // scratch of Verify
 	again fsm.Commands
+	tcb   tcb.TCB
+	key   []byte
 }
 
 // take gives f a ring: a new one, or that of an association which has done
