@@ -94,11 +94,15 @@ func FarLinks(far, router *Namespace) (devs [2]string, err error) {
 	return devs, nil
 }
 
-// Close takes the near links down.
+// Close takes the near links down, and leaves the far ones as they were: others
+// may use them next.
 func (p *Paths) Close() {
-	for _, l := range p.links {
+	for i, l := range p.links {
+		p.Unmute(i)
+		p.FarUp(i)
 		l.Close()
 	}
+	p.ReversePath(false)
 }
 
 // Mute has the router lose all that comes for either end of a link, and say

@@ -192,8 +192,16 @@ func (j *job) race() []string {
 
 // test files the tests of the main module by what they are, and those of tools.
 func test(j *job) {
+	rowOf := j.rowsBy(kind)
+	race := j.race()
+	j.goTest(".", 10*time.Minute, rowOf, append(race, "-shuffle=on", "./...")...)
+	j.goTest("tools", 5*time.Minute, rowOf, append(race, "-shuffle=on", "./...")...)
+}
+
+// rowsBy files tests under rows of their own by what kind says.
+func (j *job) rowsBy(kind func(pkg, test string) string) func(pkg, test string) *row {
 	rows := map[string]*row{}
-	rowOf := func(pkg, test string) *row {
+	return func(pkg, test string) *row {
 		name := kind(strings.TrimPrefix(pkg, "github.com/gosctp/gosctp/"), test)
 		if name == "" {
 			return j.row
@@ -203,9 +211,6 @@ func test(j *job) {
 		}
 		return rows[name]
 	}
-	race := j.race()
-	j.goTest(".", 10*time.Minute, rowOf, append(race, "-shuffle=on", "./...")...)
-	j.goTest("tools", 5*time.Minute, rowOf, append(race, "-shuffle=on", "./...")...)
 }
 
 // kind says which of the table's rows a test belongs to; "" is the step's own.
@@ -242,6 +247,16 @@ func cross(j *job) {
 }
 
 func interop(j *job) {
-	j.goTest("interop", 12*time.Minute, func(string, string) *row { return j.row },
+	rowOf := j.rowsBy(func(_, test string) string {
+		test, _, _ = strings.Cut(test, "/")
+		switch test {
+		case "TestFailover", "TestOutage", "TestLinksDieForGood":
+			return "failover"
+		case "TestOursIsKilled", "TestOursIsKilledAndItsHostTells", "TestPeerIsKilled", "TestRestartWithAddedAddress", "TestKernelCrashes":
+			return "restarts"
+		}
+		return ""
+	})
+	j.goTest("interop", 12*time.Minute, rowOf,
 		append(j.race(), "-shuffle=on", "-parallel=4", "./...")...)
 }
