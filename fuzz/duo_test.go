@@ -34,6 +34,7 @@ type duo struct {
 	err  error
 
 	trust   bool // what is read must be what was sent
+	closing bool // all that is there comes to its end
 	crashes int
 }
 
@@ -161,7 +162,7 @@ func (d *duo) begin() {
 		d.free = append(d.free, p.data)
 	}
 	d.old = d.old[:0]
-	d.err, d.trust, d.crashes = nil, true, 0
+	d.err, d.trust, d.closing, d.crashes = nil, true, false, 0
 	for _, h := range d.side {
 		h.a = nil
 		h.user.reset()
@@ -243,6 +244,9 @@ func (h *host) accept() {
 		}
 		h.leave()
 		h.a = a
+		if h.d.closing {
+			a.Shutdown() // cookies that were under way when their senders had given up
+		}
 	}
 }
 
@@ -380,6 +384,7 @@ func (d *duo) fail(format string, args ...any) {
 // finish lets everything through, closes both ends and waits until they are
 // gone.
 func (d *duo) finish() {
+	d.closing = true
 	for _, h := range d.side {
 		if h.a != nil {
 			h.a.Shutdown()
