@@ -201,11 +201,19 @@ func find(s *Scenario, name string) (found reflect.Value) {
 func (s *Scenario) validate() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("sim: scenario: "+format, args...)) }
+	least := 576
+	if s.V6 {
+		least = 1280
+	}
 	for i, p := range s.paths() {
 		errs = append(errs, p.AtoZ.Validate(), p.ZtoA.Validate())
+		mtus := []int{p.AtoZ.MTU, p.ZtoA.MTU}
 		for _, c := range p.Shifts {
-			if c.MTU != 0 && c.MTU < 68 {
-				bad("path %d: MTU %d: want 68 or more", i, c.MTU)
+			mtus = append(mtus, c.MTU)
+		}
+		for _, mtu := range mtus {
+			if mtu != 0 && mtu < least {
+				bad("path %d: MTU %d: want %d or more", i, mtu, least)
 			}
 		}
 	}
