@@ -81,7 +81,13 @@ func (h *host) over(c *conn, end sideeffects.End) {
 		return
 	}
 	w.leaves++
-	h.lost = h.lost || end.Change != fsm.Gone
+	if end.Change == fsm.Gone {
+		w.gone++
+		return
+	}
+	// Who has closed answers whatever comes late with ABORT (RFC 9260 section 8.4
+	// rule 8), and the other end may not have heard that all went well.
+	h.lost = h.lost || !end.ByPeer || w.ends == 1
 }
 
 // checkPackets looks at what was sent in this move.

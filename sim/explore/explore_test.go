@@ -32,7 +32,7 @@ func TestExplore(t *testing.T) {
 			if l.Depth < 0 {
 				l.Depth = set.Depth
 				if *deep {
-					l.Depth = set.Deep
+					l.Depth, l.States = 0, set.Deep()
 				}
 			}
 			if testing.Short() || raceEnabled && *depth < 0 {

@@ -95,7 +95,7 @@ func (w *world) keyFrom(first int) Key {
 	} else {
 		b = append(b, 0, uint8(w.dups), uint8(w.injects))
 	}
-	b = append(b, flags(w.injects > 0, w.crashes > 0, w.aborts > 0, w.ends > 0, w.leaves > 0, w.late))
+	b = append(b, flags(w.injects > 0, w.crashes > 0, w.aborts > 0, w.ends > 0, w.leaves > 0, w.gone > 0, w.late))
 	for _, h := range [2]*host{w.hosts[first], w.hosts[1-first]} {
 		b = h.appendKey(b, n)
 	}

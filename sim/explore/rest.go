@@ -179,18 +179,17 @@ func (w *world) checkHalf(last bool, l *lab) {
 }
 
 // checkRest: an association that nobody wanted to end is up once the network
-// loses nothing, and one that its user shut down is not.
+// loses nothing, and one that its user shut down ended as it should.
 func (w *world) checkRest() {
-	wanted := w.aborts > 0 || w.crashes > 0 || w.forged()
+	wanted := w.aborts > 0 || w.crashes > 0 || w.gone > 0 || w.late || w.forged()
 	for side, h := range w.hosts {
-		wanted = wanted || h.used[Shutdown] > 0
 		if len(h.conns) > 0 && h.conns[0].shut {
 			w.breaks("P10", sideNames[side:side+1]+" is up: "+w.states())
 		}
 	}
 	for side, h := range w.hosts {
 		if h.lost && !wanted {
-			w.fail("%c lost its association, and no user wanted that", sideNames[side])
+			w.fail("%c lost its association, and no user gave it up", sideNames[side])
 		}
 	}
 }

@@ -44,9 +44,16 @@ type Setting struct {
 	Attacker   Attacker
 	Injections int
 
-	// Depth is how many moves deep CI explores, Deep how many the deep run
-	// does; 0 for all there is.
-	Depth, Deep int
+	// Depth is how many moves deep CI explores, 0 for all there is.
+	Depth int
+}
+
+// Deep is how many states the deep run looks at, unless these are all.
+func (s *Setting) Deep() int {
+	if s.Wide {
+		return 200_000
+	}
+	return 10_000
 }
 
 // symmetric reports whether both sides may do the same.
@@ -75,49 +82,49 @@ var Settings = []Setting{
 		Name: "life", Wide: true,
 		Associate: onlyA, Send: both, Shutdown: both, Heartbeat: onlyZ, Primary: onlyA,
 		InFlight: 3, Duplicates: 1, Timeouts: 1,
-		Depth: 11, Deep: 15,
+		Depth: 10,
 	},
 	{
 		// Both open, both close.
 		Name: "teardown", Wide: true,
 		Associate: both, Shutdown: both, Send: onlyA,
 		InFlight: 2, Duplicates: 1, Timeouts: 1,
-		Depth: 10, Deep: 15,
+		Depth: 10,
 	},
 	{
 		// Either gives up at any moment, and may open again.
 		Name: "abort", Wide: true,
 		Associate: [2]int{2, 1}, Abort: both, Shutdown: onlyZ,
 		InFlight: 2, Duplicates: 1, Timeouts: 1,
-		Depth: 10, Deep: 15,
+		Depth: 10,
 	},
 	{
 		// Idle paths are probed.
 		Name: "heartbeats", Wide: true,
 		Associate: onlyA, Shutdown: onlyZ, Send: onlyZ,
 		InFlight: 2, Duplicates: 1, Timeouts: 2, Heartbeats: true,
-		Depth: 12, Deep: 16,
+		Depth: 11,
 	},
 	{
 		// The client's host crashes and comes back, with data under way.
 		Name: "restart", Wide: true,
 		Associate: [2]int{2, 0}, Send: both, Shutdown: both, Restart: onlyA,
 		InFlight: 2, Timeouts: 1,
-		Depth: 12, Deep: 15,
+		Depth: 12,
 	},
 	{
 		// Either host crashes, keeping its cookie key or losing it.
 		Name: "reboot", Wide: true,
 		Associate: [2]int{2, 2}, Restart: onlyA, Reboot: onlyZ, Shutdown: onlyA,
 		InFlight: 2, Duplicates: 1, Timeouts: 1,
-		Depth: 9, Deep: 14,
+		Depth: 9,
 	},
 	{
 		// Cookies expire.
 		Name: "stale", Wide: true,
 		Associate: both, Send: onlyA, Shutdown: onlyZ, Wait: [2]int{1, 2},
 		InFlight: 2, Timeouts: 1,
-		Depth: 11, Deep: 16,
+		Depth: 10,
 	},
 	{
 		// Nothing is lost, nobody attacks: what the protocol does by itself.
@@ -130,28 +137,28 @@ var Settings = []Setting{
 		Associate: both, Send: onlyA, Shutdown: onlyZ,
 		InFlight: 2, Timeouts: 1,
 		Attacker: OffPath, Injections: 2,
-		Depth: 9, Deep: 12,
+		Depth: 8,
 	},
 	{
 		Name: "replay", Wide: true,
 		Associate: [2]int{2, 1}, Send: onlyA, Shutdown: onlyA, Restart: onlyA,
 		InFlight: 2, Timeouts: 1,
 		Attacker: Replayer, Injections: 2,
-		Depth: 8, Deep: 12,
+		Depth: 7,
 	},
 	{
 		Name: "evil server", Wide: true,
 		Associate: onlyA, Send: onlyA, Shutdown: onlyA,
 		InFlight: 2, Timeouts: 1,
 		Attacker: EvilServer, Injections: 2,
-		Depth: 9, Deep: 11,
+		Depth: 8,
 	},
 	{
 		Name: "on-path", Wide: true,
 		Associate: onlyA, Send: both, Shutdown: onlyA,
 		InFlight: 2, Timeouts: 1,
 		Attacker: OnPath, Injections: 2,
-		Depth: 8, Deep: 10,
+		Depth: 7,
 	},
 
 	// With the real pipes.
@@ -165,19 +172,19 @@ var Settings = []Setting{
 		Name:      "narrow life",
 		Associate: onlyA, Send: [2]int{2, 1}, Shutdown: both,
 		InFlight: 2, Duplicates: 1, Timeouts: 1,
-		Depth: 9, Deep: 12,
+		Depth: 8,
 	},
 	{
 		Name:      "narrow restart",
 		Associate: [2]int{2, 0}, Send: both, Shutdown: onlyA, Reboot: onlyA, Restart: onlyZ,
 		InFlight: 2, Timeouts: 1,
-		Depth: 9, Deep: 12,
+		Depth: 8,
 	},
 	{
 		Name:      "narrow on-path",
 		Associate: onlyA, Send: both,
 		InFlight: 2, Timeouts: 1,
 		Attacker: OnPath, Injections: 1,
-		Depth: 8, Deep: 9,
+		Depth: 7,
 	},
 }

@@ -38,7 +38,8 @@ type world struct {
 	late    bool // a COOKIE ECHO made an association that its sender has not
 	aborts  int
 	ends    int    // associations that ended, of either host,
-	leaves  int    // and not by a shutdown
+	leaves  int    // and not by a shutdown,
+	gone    int    // but before they had begun
 	resting bool   // no budgets: all timers may expire, and nothing is lost
 	known   bool   // the moves were made before, and found good
 	strict  string // the property that is not excused
