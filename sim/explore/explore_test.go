@@ -36,7 +36,7 @@ func TestExplore(t *testing.T) {
 				}
 			}
 			if testing.Short() || raceEnabled && *depth < 0 {
-				l.Depth = 6 // the race detector has seen all code by then
+				l.Depth = 5 // the race detector has seen all code by then
 			}
 			r := Run(set, l)
 			t.Log(r.String())
@@ -48,6 +48,29 @@ func TestExplore(t *testing.T) {
 				t.Errorf("%d commands for one event, the most is %d", r.MaxCommands, fsm.MaxCommands)
 			}
 		})
+	}
+}
+
+// The document names all that there is: settings, properties, kept scripts.
+func TestDocument(t *testing.T) {
+	text, err := os.ReadFile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := func(what string) {
+		if !strings.Contains(string(text), what) {
+			t.Errorf("%s does not tell of %q", doc, what)
+		}
+	}
+	for i := range Settings {
+		has("| " + Settings[i].Name + " |")
+	}
+	for _, p := range Properties {
+		has("| " + p.Name + " | " + p.Text + " |")
+	}
+	files, _ := filepath.Glob("testdata/*.txt")
+	for _, f := range files {
+		has("`" + filepath.Base(f) + "`")
 	}
 }
 

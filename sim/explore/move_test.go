@@ -31,13 +31,20 @@ func TestMovesAsText(t *testing.T) {
 }
 
 // A conversation as RFC 9260 draws it, by its packets: figures 3 and section 9.2.
+// The data path that counts and the real one say the same.
 func TestOrdinaryLife(t *testing.T) {
+	for _, setting := range []string{"life", "narrow life"} {
+		t.Run(setting, func(t *testing.T) { ordinaryLife(t, setting) })
+	}
+}
+
+func ordinaryLife(t *testing.T, setting string) {
 	list, err := ParseMoves(`associate A, deliver 0, deliver 0, deliver 0, deliver 0,
 		send A, deliver 0, deliver 0, shutdown A, deliver 0, deliver 0, deliver 0`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Script{Setting: "life", Moves: list, Rest: true}
+	s := Script{Setting: setting, Moves: list, Rest: true}
 	lines, err := s.Play("")
 	if err != nil {
 		t.Fatal(err)

@@ -34,6 +34,7 @@ var steps = []step{
 	{"tidy", "go.mod and go.sum say what is used, in each module", tidy},
 	{"rules", "a test or a stated deviation for every rule of RFC 9260", rules},
 	{"test", "all tests of the library and the tools, with the race detector", test},
+	{"explore", "all that can happen between two endpoints, up to a bound, without the race detector", explore},
 	{"cross", "builds for other systems", cross},
 	{"interop", "against the Linux kernel, usrsctp and pion", interop},
 }
@@ -211,6 +212,12 @@ func (j *job) rowsBy(kind func(pkg, test string) string) func(pkg, test string) 
 		}
 		return rows[name]
 	}
+}
+
+// explore does what is too slow with the race detector.
+func explore(j *job) {
+	j.goTest(".", 20*time.Minute, func(string, string) *row { return j.row },
+		"-count=1", "-run=^TestExplore$", "./sim/explore")
 }
 
 // kind says which of the table's rows a test belongs to; "" is the step's own.
