@@ -346,7 +346,7 @@ func (l *Lane) Run(argv ...string) error {
 	}
 	defer p.Close()
 	p.CloseInput()
-	if err := p.WaitEnd(10 * time.Second); err != nil {
+	if err := p.WaitEnd(30 * time.Second); err != nil { // the kernel is slow where processors are few
 		return err
 	}
 	if out := p.Output(); out != "" {
