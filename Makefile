@@ -63,4 +63,5 @@ mutants:
 
 docs:
 	go test -count=1 -run StateTable ./stack/fsm -update
+	go test -count=1 -run Golden ./internal/cli/replay -update
 	go -C tools run ./rfccov -write
