@@ -44,6 +44,16 @@ func TestChunksInOrder(t *testing.T) {
 		}
 		p.inState(tcb.ShutdownAckSent)
 	})
+	t.Run("COOKIE ECHO, DATA, SACK of what was never sent", func(t *testing.T) {
+		p := newRig(t).peer()
+		p.sendTag(0, p.init())
+		p.takeInitAck()
+		p.send(p.echo(), p.data("nobody will read this"), sack(p.itsn+5, 65536))
+		p.gone()
+		if n := p.s.Stats().Buffers; n != 0 {
+			t.Errorf("%d buffers are kept", n)
+		}
+	})
 	t.Run("DATA, COOKIE ECHO", func(t *testing.T) {
 		p := newRig(t).peer()
 		p.sendTag(0, p.init())

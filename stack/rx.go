@@ -183,9 +183,13 @@ func (b *rxRun) slow() {
 	sh.creating = nil
 	if a := sh.created; a != nil {
 		sh.created = nil
-		if a.State() != tcb.Closed && !ep.arrived(a) {
-			sh.x.Abort(&a.a, nil, b.now)
-			a.drop(b.now) // DATA may have come with the COOKIE ECHO
+		// What follows the COOKIE ECHO in its packet may have ended it already.
+		ended := a.State() == tcb.Closed
+		if ended || !ep.arrived(a) {
+			if !ended {
+				sh.x.Abort(&a.a, nil, b.now)
+			}
+			a.drop(b.now) // nobody will read the DATA that came along
 		}
 		sh.settle(a)
 	}
