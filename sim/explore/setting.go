@@ -140,11 +140,12 @@ var Settings = []Setting{
 		Depth: 8,
 	},
 	{
+		// Without losses, so that a second incarnation is not far.
 		Name: "replay", Wide: true,
-		Associate: [2]int{2, 1}, Send: onlyA, Shutdown: onlyA, Restart: onlyA,
-		InFlight: 2, Timeouts: 1,
+		Associate: [2]int{2, 0}, Send: onlyZ, Shutdown: onlyA, Restart: onlyA,
+		InFlight: 3, NoLoss: true,
 		Attacker: Replayer, Injections: 2,
-		Depth: 7,
+		Depth: 11,
 	},
 	{
 		Name: "evil server", Wide: true,
