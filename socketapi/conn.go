@@ -8,10 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/gosctp/gosctp/internal/seg"
 	"github.com/gosctp/gosctp/stack"
 	"github.com/gosctp/gosctp/stack/fsm"
-	"github.com/gosctp/gosctp/stack/pipes/ulpqueue"
 	"github.com/gosctp/gosctp/stack/sideeffects"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -31,29 +29,18 @@ type Conn struct {
 
 	rd, wr gate
 
-	rmu    sync.Mutex        // what follows; never held while blocking
-	list   ulpqueue.List     // messages to be read
-	spent  ulpqueue.List     // messages that were read, to be given back
-	cur    *ulpqueue.Message // the message being read
-	buf    *seg.Buf          // what is left of it
-	off    int               // read of buf
-	read   int               // bytes read and not yet reported
-	report int               // that many are reported without waiting for more
-	eof    bool              // the peer has shut down
+	rmu    sync.Mutex // what follows; never held while blocking
+	in     inbox
+	eof    bool // the peer has shut down
 	notify func(Notification)
 }
 
 var _ net.Conn = (*Conn)(nil)
 
-const (
-	readBatch  = 64 << 10 // bytes of messages taken from the stack at once
-	spentBatch = 32       // messages given back at once
-)
-
 func newConn(h *Host, cfg *tcb.Config) *Conn {
 	return &Conn{
 		host: h, cfg: cfg, up: make(chan struct{}), done: make(chan struct{}),
-		report: cfg.RecvBuffer / 16,
+		in: inbox{report: cfg.RecvBuffer / 16},
 	}
 }
 
@@ -218,16 +205,7 @@ func (c *Conn) leave() {
 	c.rd.broadcast()
 	c.wr.broadcast()
 	c.rmu.Lock()
-	c.dropCurrent()
-	c.read += c.list.Bytes()
-	c.a.FreeList(&c.list)
-	c.a.FreeList(&c.spent)
-	for c.read > 0 {
-		// This reports what was read or dropped, and may give more to drop.
-		c.a.Recv(&c.list, 0, c.read)
-		c.read = c.list.Bytes()
-		c.a.FreeList(&c.list)
-	}
+	c.in.leave(c.a)
 	c.rmu.Unlock()
 	c.a.Discard()
 }

@@ -111,6 +111,7 @@ type Host struct {
 	closed    bool
 	conns     map[*Conn]struct{}
 	listeners map[*Listener]struct{}
+	sockets   map[*Socket]struct{}
 }
 
 // NewHost starts a Host. Close it to free its sockets and goroutines.
@@ -118,6 +119,7 @@ func NewHost(cfg HostConfig) (*Host, error) {
 	h := &Host{
 		log:   cfg.Logger,
 		conns: make(map[*Conn]struct{}), listeners: make(map[*Listener]struct{}),
+		sockets: make(map[*Socket]struct{}),
 	}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
@@ -192,14 +194,17 @@ func (h *Host) Close() error {
 		return fmt.Errorf("sctp: host: %w", net.ErrClosed)
 	}
 	h.closed = true
-	conns, listeners := h.conns, h.listeners
-	h.conns, h.listeners = nil, nil
+	conns, listeners, sockets := h.conns, h.listeners, h.sockets
+	h.conns, h.listeners, h.sockets = nil, nil, nil
 	h.mu.Unlock()
 	for l := range listeners {
 		l.Close()
 	}
 	for c := range conns {
 		c.Abort("")
+	}
+	for s := range sockets {
+		s.abandon()
 	}
 	err := h.stack.Close()
 	if h.rec != nil {

@@ -21,6 +21,10 @@ type RecvInfo struct {
 	CumTSN    uint32 // cumulative TSN when the message became ready
 	Unordered bool
 	EOR       bool // the message ends here; false: the next call gives more of it
+
+	// On a Socket only:
+	Context uint32 // the association's Context when the message came
+	Assoc   AssocID
 }
 
 // Read reads from the next message, or goes on with one that was larger than
@@ -105,8 +109,8 @@ func (c *Conn) recv(ctx context.Context, p []byte) (n int, info RecvInfo, err er
 // take reads what is there; with rmu. A notification comes back with whom to
 // tell, for that is done without rmu.
 func (c *Conn) take(p []byte, info *RecvInfo, note *Notification) (int, func(Notification), error) {
-	for c.cur == nil {
-		m := c.list.Pop()
+	for c.in.cur == nil {
+		m := c.in.list.Pop()
 		if m == nil {
 			if err := c.fetch(); err != nil {
 				return 0, nil, err
@@ -120,42 +124,16 @@ func (c *Conn) take(p []byte, info *RecvInfo, note *Notification) (int, func(Not
 			}
 			continue
 		}
-		c.cur, c.buf, c.off = m, m.Head, 0
+		c.in.begin(m)
 	}
-	m := c.cur
-	n := 0
-	for c.buf != nil {
-		k := copy(p[n:], c.buf.B[c.off:])
-		n += k
-		if c.off += k; c.off < len(c.buf.B) {
-			break // p is full
-		}
-		c.buf, c.off = c.buf.Next, 0
-	}
-	*info = RecvInfo{
-		Stream: uint16(m.Stream), SSN: uint16(m.SSN), PPID: uint32(m.PPID),
-		TSN: uint32(m.TSN), CumTSN: uint32(m.CumTSN), Unordered: m.Unordered,
-		EOR: m.EOR && c.buf == nil,
-	}
-	if c.buf == nil {
-		c.dropCurrent()
-	}
-	if c.read += n; c.read >= c.report {
-		// The window opens while there is still something to read.
-		if err := c.a.Recv(&c.list, readBatch, c.read); err == nil || errors.Is(err, stack.ErrWouldBlock) {
-			c.read = 0
-		}
-	}
+	n := c.in.copy(c.a, p, info)
+	c.in.reported(c.a)
 	return n, nil, nil
 }
 
 // fetch gets messages from the stack, and reports what was read of others.
 func (c *Conn) fetch() error {
-	if !c.spent.Empty() {
-		c.a.FreeList(&c.spent)
-	}
-	err := c.a.Recv(&c.list, readBatch, c.read)
-	c.read = 0
+	err := c.in.fetch(c.a, readBatch)
 	switch {
 	case err == nil:
 		return nil
@@ -168,27 +146,6 @@ func (c *Conn) fetch() error {
 		return io.EOF
 	}
 	return c.endedBy(err)
-}
-
-// dropCurrent gives the message being read back.
-func (c *Conn) dropCurrent() {
-	if c.cur == nil {
-		return
-	}
-	for b := c.buf; b != nil; b = b.Next {
-		c.read += len(b.B)
-	}
-	c.read -= c.off
-	c.spend(c.cur)
-	c.cur, c.buf, c.off = nil, nil, 0
-}
-
-// spend puts a message that was read where several are given back at once.
-func (c *Conn) spend(m *ulpqueue.Message) {
-	c.spent.Push(m)
-	if c.spent.Len() >= spentBatch || c.spent.Bytes() >= readBatch {
-		c.a.FreeList(&c.spent)
-	}
 }
 
 // noted looks at a notification and gives it back to the stack.

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/gosctp/gosctp/stack"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
@@ -64,8 +65,10 @@ type PathStatus struct {
 }
 
 // Status returns a snapshot of the association.
-func (c *Conn) Status() Status {
-	t := c.a.Status()
+func (c *Conn) Status() Status { return statusOf(c.a) }
+
+func statusOf(a *stack.Assoc) Status {
+	t := a.Status()
 	s := Status{
 		State: t.State, Local: Addr{t.LocalAddrs, t.LocalPort}, Remote: Addr{Port: t.PeerPort},
 		OutStreams: t.OutStreams, InStreams: t.InStreams,

@@ -3,6 +3,8 @@ package stack
 import (
 	"errors"
 	"fmt"
+	"net/netip"
+	"slices"
 	"sync/atomic"
 	"syscall"
 
@@ -98,6 +100,8 @@ type Message struct {
 	Unordered bool
 	Immediate bool // ask the peer to acknowledge at once
 	Context   uint32
+	To        netip.Addr // the peer's address to send to while it is active; the zero Addr: the path in use
+	More      bool       // it need not be sent before the next message, or Push
 }
 
 // Buffer returns a buffer for a message of n bytes, to be filled and given to
@@ -141,12 +145,18 @@ func (a *Assoc) Send(m Message, b *seg.Buf) error {
 		Buf: b, PPID: m.PPID, Context: m.Context, Stream: m.Stream,
 		Unordered: m.Unordered, Immediate: m.Immediate,
 	}
+	if m.To.IsValid() && v.State() >= tcb.Established {
+		var addrs [tcb.MaxPaths]netip.Addr
+		out.Via = uint8(slices.Index(a.a.PeerAddrs(addrs[:0]), m.To) + 1)
+	}
 	sh.current = a
-	sh.x.Hold = sh.stack.started && a.stream.busy(now)
+	sh.x.Hold = m.More || sh.stack.started && a.stream.busy(now)
 	r := sh.x.Send(&a.a, out, now)
 	if sh.x.Hold {
 		sh.x.Hold = false
-		sh.sender.take(a)
+		if !m.More {
+			sh.sender.take(a)
+		}
 	}
 	sh.settle(a)
 	sh.release()

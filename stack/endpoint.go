@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/gosctp/gosctp/stack/fsm"
@@ -21,8 +22,8 @@ import (
 type Endpoint struct {
 	stack *Stack
 	port  uint16
-	cfg   sideeffects.Settings
-	root  *Endpoint // whose name associations are filed under: see portTable.bind
+	cfg   atomic.Pointer[sideeffects.Settings] // replaced as a whole, with mu
+	root  *Endpoint                            // whose name associations are filed under: see portTable.bind
 
 	mu      sync.Mutex
 	backlog int // 0: not listening
@@ -44,7 +45,8 @@ func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoin
 	if err != nil {
 		return nil, err
 	}
-	ep := &Endpoint{stack: s, cfg: sideeffects.Settings{Config: cfg, Local: local}, refs: 1}
+	ep := &Endpoint{stack: s, refs: 1}
+	ep.cfg.Store(&sideeffects.Settings{Config: cfg, Local: local})
 	ep.root = ep
 	if err := s.ports.bind(ep, port); err != nil {
 		return nil, err
@@ -56,7 +58,9 @@ func (s *Stack) Open(local []netip.Addr, port uint16, cfg *tcb.Config) (*Endpoin
 // associations to come; nil stands for path.NewReno. f runs with a shard's
 // lock held, and so do the methods of what it makes: they must not block or
 // call the stack. Call it before Listen and Associate.
-func (ep *Endpoint) SetCongestion(f func() path.Controller) { ep.cfg.Congestion = f }
+func (ep *Endpoint) SetCongestion(f func() path.Controller) {
+	ep.change(func(s *sideeffects.Settings) { s.Congestion = f })
+}
 
 // bindable checks addresses that an endpoint is to have.
 func (s *Stack) bindable(local []netip.Addr) ([]netip.Addr, error) {
@@ -147,7 +151,7 @@ func (ep *Endpoint) Accept() *Assoc {
 func (ep *Endpoint) Port() uint16 { return ep.port }
 
 // Local returns the addresses that the endpoint is bound to, none for all.
-func (ep *Endpoint) Local() []netip.Addr { return slices.Clone(ep.cfg.Local) }
+func (ep *Endpoint) Local() []netip.Addr { return slices.Clone(ep.cfg.Load().Local) }
 
 // Close stops listening and aborts what nobody accepted. The port stays with
 // the associations on it, but another endpoint can be opened there to listen.
@@ -179,7 +183,7 @@ func (ep *Endpoint) listening() bool {
 func (ep *Endpoint) facts() sideeffects.Endpoint {
 	ep.mu.Lock()
 	defer ep.mu.Unlock()
-	return sideeffects.Endpoint{Cfg: ep.cfg, Listening: ep.backlog > 0, BacklogFull: ep.full()}
+	return sideeffects.Endpoint{Cfg: *ep.cfg.Load(), Listening: ep.backlog > 0, BacklogFull: ep.full()}
 }
 
 // full reports whether no further association is taken from peers; with mu.
@@ -187,7 +191,7 @@ func (ep *Endpoint) full() bool {
 	if len(ep.queue) >= ep.backlog || ep.stack.inbound.Load() >= int64(ep.stack.opts.MaxAssociations) {
 		return true
 	}
-	m := ep.cfg.Config.MaxAssociations
+	m := ep.cfg.Load().Config.MaxAssociations
 	return m > 0 && ep.inbound >= m
 }
 
@@ -277,7 +281,7 @@ func (ep *Endpoint) AssociateFrom(sources map[netip.Addr]netip.Addr, peers []net
 		return nil, fmt.Errorf("sctp: no peer to connect to: %w", syscall.EINVAL)
 	}
 	if cfg == nil {
-		cfg = ep.cfg.Config
+		cfg = ep.cfg.Load().Config
 	}
 	if !ep.ref() {
 		return nil, net.ErrClosed
@@ -289,7 +293,7 @@ func (ep *Endpoint) AssociateFrom(sources map[netip.Addr]netip.Addr, peers []net
 	if wake != nil {
 		a.waker.Store(&wake)
 	}
-	set := ep.cfg
+	set := *ep.cfg.Load()
 	set.Config = cfg
 
 	sh.mu.Lock()
@@ -329,8 +333,9 @@ func (ep *Endpoint) mayPin(sources map[netip.Addr]netip.Addr, peers []netip.Addr
 		if !slices.Contains(peers, peer) {
 			return fmt.Errorf("%w: %v", ErrNoPath, peer)
 		}
-		ok := slices.Contains(ep.cfg.Local, src)
-		if len(ep.cfg.Local) == 0 {
+		local := ep.cfg.Load().Local
+		ok := slices.Contains(local, src)
+		if len(local) == 0 {
 			own, n, err := ep.stack.own(src)
 			if err != nil {
 				return err
@@ -352,7 +357,7 @@ func (sh *shard) Create(c *sideeffects.Cookie) *sideeffects.Association {
 	}
 	a := newAssoc(sh, ep)
 	a.inbound = true
-	sh.x.Prepare(&a.a, ep.cfg, a.serial, c.LocalPort, c.PeerPort)
+	sh.x.Prepare(&a.a, *ep.cfg.Load(), a.serial, c.LocalPort, c.PeerPort)
 	if !sh.stack.fileFirst(a, c.PeerAddr, c.PeerPort) {
 		sh.stack.inbound.Add(-1)
 		ep.lost()

@@ -42,7 +42,7 @@ func (t *portTable) bind(ep *Endpoint, port uint16) error {
 	defer t.mu.Unlock()
 	if port != 0 {
 		for _, e := range t.by[port] {
-			if !overlap(e.cfg.Local, ep.cfg.Local) {
+			if !overlap(e.local(), ep.local()) {
 				continue
 			}
 			if !e.lingers() || ep.root != ep && ep.root != e.root {
@@ -138,7 +138,7 @@ func (t *portTable) find(addr netip.Addr, port uint16) *Endpoint {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	for _, e := range slices.Backward(t.by[port]) {
-		if len(e.cfg.Local) == 0 || slices.Contains(e.cfg.Local, addr) {
+		if l := e.local(); len(l) == 0 || slices.Contains(l, addr) {
 			return e
 		}
 	}

@@ -53,6 +53,10 @@ type Options struct {
 	MaxAssociations int
 }
 
+// FirstID is the first association's number: those below have a meaning of
+// their own in RFC 6458 section 7.2.
+const FirstID = 3
+
 // Defaults of Options.
 const (
 	DefaultOutOfBlueRate   = 1000
@@ -138,6 +142,7 @@ func New(w World, o Options) (*Stack, error) {
 		closing: make(chan struct{}),
 	}
 	s.blue.rate = o.OutOfBlueRate
+	s.nextID.Store(FirstID - 1)
 	if o.RecvMemory > 0 {
 		s.relief.total = seg.NewTotal(o.RecvMemory, o.Shards)
 	}

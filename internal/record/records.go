@@ -156,7 +156,7 @@ func (e *encoder) call(c *sideeffects.Call) {
 	var src, dst, addr, cfg uint64
 	var local []uint64
 	switch c.Op {
-	case sideeffects.OpPrepare:
+	case sideeffects.OpPrepare, sideeffects.OpReconfigure:
 		cfg, local = e.defineSettings(&c.Settings)
 	case sideeffects.OpPacket:
 		src, dst = e.addr(c.Datagram.Src), e.addr(c.Datagram.Dst)
@@ -204,6 +204,8 @@ func (e *encoder) call(c *sideeffects.Call) {
 		e.settings(cfg, c.Settings.Congestion != nil, local)
 		e.uint(uint64(c.LocalPort))
 		e.uint(uint64(c.PeerPort))
+	case sideeffects.OpReconfigure:
+		e.settings(cfg, false, local)
 	case sideeffects.OpAddPeer, sideeffects.OpSetSource:
 		e.uint(addr)
 		e.uint(src)
@@ -226,7 +228,7 @@ func (e *encoder) call(c *sideeffects.Call) {
 				flags |= 1 << i
 			}
 		}
-		e.uint(flags)
+		e.uint(flags | uint64(m.Via)<<3)
 		e.uint(uint64(m.Stream))
 		e.uint(uint64(m.PPID))
 		e.uint(uint64(m.Context))
@@ -519,6 +521,8 @@ func (d *decoder) call() (c sideeffects.Call, id uint32, hasAssoc bool) {
 	case sideeffects.OpPrepare:
 		c.Settings = d.settings()
 		c.ID, c.LocalPort, c.PeerPort = id, port(), port()
+	case sideeffects.OpReconfigure:
+		c.Settings = d.settings()
 	case sideeffects.OpAddPeer, sideeffects.OpSetSource:
 		c.Addr, c.Src, c.EncapPort = d.addr(), d.addr(), port()
 	case sideeffects.OpPacket:
@@ -535,7 +539,8 @@ func (d *decoder) call() (c sideeffects.Call, id uint32, hasAssoc bool) {
 		c.Datagram = in
 	case sideeffects.OpSend:
 		m := &c.Message
-		f := d.uint(7)
+		f := d.uint(1<<11 - 1)
+		m.Via = uint8(f >> 3)
 		m.Unordered, m.Immediate, m.NoDelay = f&1 != 0, f&2 != 0, f&4 != 0
 		m.Stream, m.PPID, m.Context = chunk.StreamID(port()), chunk.PPID(d.uint(1<<32-1)), uint32(d.uint(1<<32-1))
 		c.Reason = d.private() // the player makes a buffer of it

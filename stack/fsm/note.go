@@ -33,6 +33,7 @@ const (
 	NoteRemoteError                 // B: cause code, Span: the cause
 	NoteShutdown                    // the peer closes: no more messages are taken
 	NoteSendFailed                  // a message was not delivered; the executor's own
+	NoteSenderDry                   // nothing is queued or in flight any more; the same
 )
 
 // AssocChange says how an association changed (RFC 6458 section 6.1.1, with

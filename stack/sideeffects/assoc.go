@@ -49,6 +49,8 @@ type Association struct {
 	hbSent []mono.Time // when the last HEARTBEAT left, by PathID
 	// nextProbe is when the next unconfirmed path may be probed (HB.Max.Burst).
 	nextProbe mono.Time
+	lastData  mono.Time  // when DATA last came, or the association came up
+	wasDry    bool       // since the last message was queued
 	dropped   bool       // see Readdressed
 	unsure    bool       // no path is confirmed: nothing but probes may be sent (RFC 9260 section 5.4)
 	sackedTo  tcb.PathID // where the last SACK went
@@ -184,6 +186,14 @@ func (a *Association) syncPaths() {
 	active, retran := a.tcb.SelectPaths()
 	a.unsure = a.tcb.Paths[active].State == tcb.PathUnconfirmed
 	a.data.UsePaths(active, retran)
+	if pl, ok := a.data.(*Plane); ok {
+		pl.Paths.Usable = 0
+		for i := range a.tcb.Paths {
+			if a.tcb.Paths[i].Usable() {
+				pl.Paths.Usable = pl.Paths.Usable.With(tcb.PathID(i))
+			}
+		}
+	}
 }
 
 // Deadline returns when the association next wants Timeout to be called; zero
@@ -195,6 +205,9 @@ func (a *Association) Deadline() mono.Time {
 	}
 	for _, t := range a.hb {
 		min = earlier(min, t)
+	}
+	if a.tcb.Cfg.AutoClose != 0 {
+		min = earlier(min, a.autoclose())
 	}
 	return earlier(min, a.data.Deadline())
 }

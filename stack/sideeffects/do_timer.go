@@ -16,6 +16,9 @@ func (x *Executor) startTimer(c *fsm.Command) {
 	if d == 0 {
 		d = a.data.RTO(c.Path)
 	}
+	if most := a.tcb.Cfg.MaxInitTimeout; most != 0 && (c.Timer == tcb.T1Init || c.Timer == tcb.T1Cookie) {
+		d = min(d, most)
+	}
 	a.timers[c.Timer] = x.now.Add(d)
 	a.tcb.Armed |= 1 << c.Timer
 }

@@ -158,6 +158,12 @@ func (x *Executor) Timeout(a *Association, now mono.Time) {
 			x.run()
 		}
 	}
+	if x.live() && a.tcb.Cfg.AutoClose != 0 {
+		if t := a.autoclose(); t != 0 && t <= now {
+			x.event(fsm.EvPrimShutdown, tcb.NoPath)
+			x.run()
+		}
+	}
 	x.finish()
 }
 
@@ -532,6 +538,7 @@ func (x *Executor) finish() {
 		return
 	}
 	if x.sawData {
+		x.a.lastData = x.now
 		x.a.data.DataPacket(x.pathOfPacket(), x.now)
 	}
 	if s := x.a.tcb.State; (s == tcb.ShutdownPending || s == tcb.ShutdownReceived) && x.a.data.Empty() {

@@ -65,8 +65,10 @@ func (x *Executor) interpret() {
 			x.report(x.a.data.Ingest(x.bytes(x.ev.Span), x.ev.Path, x.now))
 		case fsm.CmdSack:
 			x.report(x.a.data.Sack(chunk.Chunk(x.bytes(x.ev.Span)), x.now))
+			x.dry()
 		case fsm.CmdCumAck:
 			x.report(x.a.data.CumAck(chunk.TSN(x.ev.Arg), x.now))
+			x.dry()
 		case fsm.CmdGenSack:
 			x.a.data.ForceSack()
 		case fsm.CmdEnqueue:
@@ -74,6 +76,7 @@ func (x *Executor) interpret() {
 				x.result = fsm.ResultState
 				return
 			}
+			x.a.wasDry = false
 		case fsm.CmdMarkRtx:
 			x.a.data.MarkRtx(c.Path, x.now)
 		case fsm.CmdRTTSample:
@@ -151,6 +154,7 @@ func (x *Executor) newState(s tcb.State) {
 	a.tcb.State = s
 	if s == tcb.Established && was < tcb.Established {
 		a.Wakes |= WakeUp | WakeWritable
+		a.lastData = x.now
 	}
 	a.data.SetDraining(s > tcb.Established)
 }

@@ -39,13 +39,14 @@ const (
 	OpReporting             // N: 1 for on
 	OpSetSource             // Addr, Src
 	OpReroute               // Way
+	OpReconfigure           // Settings.Config
 	NumOps
 )
 
 var opNames = [NumOps]string{
 	"prepare", "add peer", "packet", "timeout", "associate", "send", "shutdown", "abort", "heartbeat",
 	"set primary", "consumed", "detach", "resume", "unreachable", "too big", "link MTU",
-	"reclaim", "reporting", "set source", "reroute",
+	"reclaim", "reporting", "set source", "reroute", "reconfigure",
 }
 
 // String names the method.
@@ -146,6 +147,8 @@ func (x *Executor) Do(c *Call) {
 		x.Reroute(a, c.Way, c.Now)
 	case OpReporting:
 		x.SetReporting(a, c.N == 1)
+	case OpReconfigure:
+		x.Reconfigure(a, c.Settings.Config, c.Now)
 	}
 	x.More, x.Hold = false, false
 }

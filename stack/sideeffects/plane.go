@@ -146,6 +146,7 @@ func (pl *Plane) StartRecv(tsn chunk.TSN, streams uint16) {
 // Ingest takes a run of DATA chunks: what each TSN means is decided here (RFC
 // 9260 section 6.2).
 func (pl *Plane) Ingest(run []byte, from tcb.PathID, now mono.Time) (o pipes.Outcome) {
+	pl.Up.From(from)
 	w := chunk.Walk(run)
 	for {
 		c, ok := w.Next()

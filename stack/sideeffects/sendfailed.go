@@ -67,3 +67,13 @@ func ReadSendFailure(n *ulpqueue.Notification) SendFailure {
 		Cause: chunk.CauseCode(n.Cause), Data: n.Bytes,
 	}
 }
+
+// dry tells the user, who asked for it, that everything was acknowledged (RFC
+// 6458 section 6.1.9).
+func (x *Executor) dry() {
+	if x.a.tcb.Cfg.SenderDry && x.a.data.Empty() && !x.a.wasDry {
+		x.a.wasDry = true
+		x.a.data.Notify(Note{Kind: fsm.NoteSenderDry})
+		x.a.Wakes |= WakeReadable
+	}
+}

@@ -15,6 +15,7 @@ type Config struct {
 	AssocMaxRetrans    int
 	PathMaxRetrans     int
 	MaxInitRetransmits int
+	MaxInitTimeout     mono.Duration // bounds T1-init and T1-cookie; 0 means RTOMax
 	HBInterval         mono.Duration // 0 switches heartbeats on idle paths off
 	HBMaxBurst         int
 	SackDelay          mono.Duration
@@ -36,6 +37,7 @@ type Config struct {
 	RecvBuffer    int // bytes held for the application, overhead included
 	PartialPoint  int // bytes of one message at which partial delivery starts; 0: only when the window is full
 	NoDelay       bool
+	RoundRobin    bool          // streams take turns, message by message; else first come, first served
 	MaxMessage    int           // largest message that may be sent; 0 means SendBuffer
 	MaxSegment    int           // largest user data of a DATA chunk; 0 means what the path MTU takes
 	PathMTU       int           // IP packet size that overrides what the link says; 0 means the link's
@@ -45,6 +47,8 @@ type Config struct {
 	PMTURaise     mono.Duration // PMTU_RAISE_TIMER; 0 means never
 	InitialBurst  int           // initial cwnd in packets; 0 means RFC 9260 section 7.2.1
 	ShutdownGuard mono.Duration
+	AutoClose     mono.Duration // without DATA for that long the association is shut down; 0 means never
+	SenderDry     bool          // the user wants to know when nothing is queued or in flight any more
 
 	// MaxAssociations is how many associations of an endpoint peers may have
 	// set up at a time; 0 means as many as the stack takes.

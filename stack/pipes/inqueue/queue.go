@@ -91,6 +91,9 @@ func (q *Queue) Renege(t chunk.TSN) {
 	}
 }
 
+// SetConfig replaces the parameters that Init was given.
+func (q *Queue) SetConfig(cfg *tcb.Config) { q.cfg = cfg }
+
 // CumTSN returns the last TSN before the first one that is missing.
 func (q *Queue) CumTSN() chunk.TSN { return q.tsn.cum }
 

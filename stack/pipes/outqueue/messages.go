@@ -17,8 +17,9 @@ type Message struct {
 	Context   uint32 // the application's, given back when sending fails
 	Stream    chunk.StreamID
 	Unordered bool
-	Immediate bool // ask for a SACK at once (I bit) with the last fragment
-	NoDelay   bool // do not hold this message, and those before it, back for bundling
+	Immediate bool  // ask for a SACK at once (I bit) with the last fragment
+	Via       uint8 // the path that the user wants, and 1, while it is usable; 0: the one in use
+	NoDelay   bool  // do not hold this message, and those before it, back for bundling
 }
 
 type message struct {
@@ -47,6 +48,7 @@ type messages struct {
 	current        *message // sent in part: its rest goes next, whatever the scheduler says
 	nQueued        int
 	nNoDelay       int
+	nVia           int // want a path
 	queued         int
 
 	free  *message
@@ -167,7 +169,7 @@ func (q *Queue) Push(m Message, _ mono.Time) bool {
 	}
 	// Field by field, from registers: a copy by way of the stack stalls.
 	e.Buf, e.PPID, e.Context, e.Stream = m.Buf, m.PPID, m.Context, m.Stream
-	e.Unordered, e.Immediate, e.NoDelay = m.Unordered, m.Immediate, m.NoDelay
+	e.Unordered, e.Immediate, e.NoDelay, e.Via = m.Unordered, m.Immediate, m.NoDelay, m.Via
 	q.enqueue(e)
 	q.buffered += len(m.Buf.B) + MessageOverhead
 	return true
@@ -195,6 +197,9 @@ func (q *messages) enqueue(m *message) {
 	q.nQueued++
 	if m.NoDelay {
 		q.nNoDelay++
+	}
+	if m.Via != 0 {
+		q.nVia++
 	}
 	q.queued += len(m.Buf.B)
 	if q.sched.push != nil {
@@ -260,6 +265,9 @@ func (q *messages) remove(m *message) {
 	if m.NoDelay {
 		q.nNoDelay--
 	}
+	if m.Via != 0 {
+		q.nVia--
+	}
 	q.queued -= len(m.Buf.B) - m.off
 	if q.current == m {
 		q.current = nil
@@ -273,7 +281,7 @@ func (q *messages) remove(m *message) {
 func (q *messages) dropQueued() {
 	clear(q.streams)
 	q.oldest, q.newest, q.current = nil, nil, nil
-	q.nQueued, q.nNoDelay, q.queued = 0, 0, 0
+	q.nQueued, q.nNoDelay, q.nVia, q.queued = 0, 0, 0, 0
 	q.rr = roundRobin{}
 }
 

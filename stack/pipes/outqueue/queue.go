@@ -64,6 +64,9 @@ func (q *Queue) Init(cfg *tcb.Config, pool *seg.Pool, paths *path.Set, tsn chunk
 		ring: q.ring, at: q.at[:0],
 		messages: messages{free: q.free, nFree: q.nFree, streams: q.streams[:0], sched: &fcfs},
 	}
+	if cfg.RoundRobin {
+		q.sched = &rr
+	}
 	q.nStreams = streams
 	q.start(tsn, peerRwnd)
 }
@@ -131,6 +134,22 @@ func (q *Queue) setRwnd(rwnd uint32) {
 		q.frag = q.fragment()
 	}
 }
+
+// SetConfig replaces the parameters that Init was given.
+func (q *Queue) SetConfig(cfg *tcb.Config) {
+	if cfg.RoundRobin != q.cfg.RoundRobin {
+		s := FCFS
+		if cfg.RoundRobin {
+			s = RR
+		}
+		q.SetScheduler(s)
+	}
+	q.cfg = cfg
+	q.frag = q.fragment()
+}
+
+// FragmentPoint returns the most user data that a new DATA chunk may carry.
+func (q *Queue) FragmentPoint() int { return q.fragment() }
 
 // SetStreams sets the number of outgoing streams, once the peer said how many
 // it takes. Messages already queued for others stay until PurgeStreams.

@@ -43,11 +43,24 @@ func (q *Queue) Next(mono.Time) (tcb.PathID, bool) {
 	if q.nRtx > 0 { // R-6.1-14
 		return q.nextRetransmission()
 	}
-	id := q.paths.Active
+	id := q.newPath()
 	if q.valid(id) && q.hasRoom(id) && q.newData(id) {
 		return id, true
 	}
 	return tcb.NoPath, false
+}
+
+// newPath returns the path that the next new data goes on: the one in use, or
+// that which its sender wants (RFC 6458 section 5.3.4, SCTP_ADDR_OVER).
+func (q *Queue) newPath() tcb.PathID {
+	if q.nVia > 0 && !q.probe.on {
+		if m := q.head(); m != nil && m.Via != 0 {
+			if id := tcb.PathID(m.Via - 1); q.valid(id) && q.paths.Usable.Has(id) {
+				return id
+			}
+		}
+	}
+	return q.paths.Active
 }
 
 func (q *Queue) nextRetransmission() (tcb.PathID, bool) {
@@ -96,7 +109,7 @@ func (q *Queue) FirstSize(id tcb.PathID) int {
 		return 0
 	}
 	m := q.head()
-	if m == nil || id != q.paths.Active {
+	if m == nil || id != q.newPath() {
 		return 0
 	}
 	rest := len(m.Buf.B) - m.off
@@ -130,7 +143,7 @@ func (q *Queue) Fill(id tcb.PathID, b *packet.Builder, now mono.Time) int {
 			a.fastNow = false
 		}
 	}
-	if q.nRtx == 0 && room && id == q.paths.Active {
+	if q.nRtx == 0 && room && id == q.newPath() {
 		n += q.fillNew(id, b, now)
 	}
 	if n > 0 {
@@ -217,7 +230,7 @@ func (q *Queue) fillNew(id tcb.PathID, b *packet.Builder, now mono.Time) int {
 	n := 0
 	for {
 		m := q.head()
-		if m == nil || q.Unacked() >= maxInFlight {
+		if m == nil || q.Unacked() >= maxInFlight || q.nVia > 0 && id != q.newPath() {
 			break
 		}
 		rest := len(m.Buf.B) - m.off

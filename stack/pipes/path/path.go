@@ -126,6 +126,23 @@ func (p *Path) Moved(mtu, overhead int, now mono.Time) (reduced bool) {
 	return p.PMTU < old
 }
 
+// SetConfig replaces the configuration that Init was given. It reports whether
+// the PMTU is smaller now.
+func (p *Path) SetConfig(cfg *tcb.Config, now mono.Time) (reduced bool) {
+	was := p.cfg
+	p.cfg = cfg
+	p.RTO = p.clampRTO(p.RTO)
+	if was.PathMTU == cfg.PathMTU && was.PMTUDiscovery == cfg.PMTUDiscovery {
+		return false
+	}
+	old, started := p.PMTU, p.Search.started
+	p.initPMTU(p.link + p.Overhead)
+	if started {
+		p.Search.start(now)
+	}
+	return p.PMTU < old
+}
+
 // Config returns the configuration that Init was given.
 func (p *Path) Config() *tcb.Config { return p.cfg }
 

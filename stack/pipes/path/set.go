@@ -9,8 +9,9 @@ import (
 // keeps its place with a PMTU of zero.
 type Set struct {
 	P      []Path
-	Active tcb.PathID // takes new data
-	Retran tcb.PathID // takes what timed out elsewhere; NoPath means Active
+	Active tcb.PathID  // takes new data
+	Retran tcb.PathID  // takes what timed out elsewhere; NoPath means Active
+	Usable tcb.PathSet // that data may go on if it is wanted there
 }
 
 // Get returns path id, or nil if there is none.

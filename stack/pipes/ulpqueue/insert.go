@@ -56,6 +56,7 @@ func (q *Queue) message(d *chunk.Data) *Message {
 	m.begun, m.ended = d.Begins(), d.Ends()
 	m.Stream, m.SSN, m.PPID = d.Stream, d.SSN, d.PPID
 	m.TSN, m.last = d.TSN, d.TSN
+	m.From = q.from
 	m.mem = messageOverhead
 	q.account(messageOverhead)
 	q.usual.message()

@@ -59,6 +59,7 @@ type Message struct {
 	PPID   chunk.PPID
 	TSN    chunk.TSN // of the first fragment
 	CumTSN chunk.TSN // cumulative TSN when the message became ready
+	From   tcb.PathID
 	last   chunk.TSN // of the last fragment
 
 	Len  int      // bytes of user data

@@ -39,6 +39,7 @@ func (q *Queue) deliverPiece(m *Message, t chunk.TSN) {
 		p := q.getMessage()
 		p.Unordered = m.Unordered
 		p.Stream, p.SSN, p.PPID, p.TSN, p.CumTSN = m.Stream, m.SSN, m.PPID, t, q.cum
+		p.From = m.From
 		p.mem = messageOverhead
 		q.account(messageOverhead)
 		p.addChain(m)

@@ -38,6 +38,7 @@ type Queue struct {
 	pd    *Message
 	piece *Message
 
+	from      tcb.PathID // where the chunks at hand came from
 	streams   streams
 	inStreams uint16
 	cum       chunk.TSN
@@ -68,6 +69,14 @@ func (q *Queue) Init(cfg *tcb.Config, pool *seg.Pool, nodes *seg.Free[Message], 
 		limit: limit, credit: limit / 2, win: limit / 2, told: limit / 2,
 	}
 }
+
+// From says which path the chunks to be inserted next came from: a Message
+// tells it of its first one.
+func (q *Queue) From(p tcb.PathID) { q.from = p }
+
+// SetConfig replaces the parameters that Init was given. The memory that may be
+// held stays what the peer was told.
+func (q *Queue) SetConfig(cfg *tcb.Config) { q.cfg = cfg }
 
 // A Cache saves the Queues of one owner, such as a shard, most of the locking
 // that shared free lists take. It is for one goroutine at a time.
