@@ -110,7 +110,7 @@ func (r *run) newUser(p *pair, side Side) *user {
 	u := &user{
 		run: r, name: name, plan: plan, pair: p, side: side,
 		rng: rand.New(r.net.entropy("user "+name, 0)), in: newInbox(&p.flows[1-side]),
-		out: newFlow(fmt.Sprintf("association %d %s%s", p.index, way, again), r.net.seed<<8+uint64(serial<<32+2*p.index+int(side)), serial),
+		out: newFlow(fmt.Sprintf("association %d %s%s", p.index, way, again), r.net.seed<<8+uint64(serial)<<32+uint64(2*p.index+int(side)), serial),
 	}
 	p.flows[side] = append(p.flows[side], u.out)
 	if side == SideA {

@@ -95,7 +95,7 @@ func TestConfigValidate(t *testing.T) {
 		{"Backlog", func(c *Config) { c.Backlog = -1 }},
 		{"MaxAssociations", func(c *Config) { c.MaxAssociations = -1 }},
 		{"MaxRetransmits", func(c *Config) { c.MaxRetransmits = 1001 }},
-		{"MaxPathRetransmits", func(c *Config) { c.MaxPathRetransmits = 1 << 40 }},
+		{"MaxPathRetransmits", func(c *Config) { c.MaxPathRetransmits = math.MaxInt }},
 		{"MaxInitRetransmits", func(c *Config) { c.MaxInitRetransmits = math.MaxInt }},
 		{"MaxBurst", func(c *Config) { c.MaxBurst = 1001 }},
 		{"HeartbeatInterval", func(c *Config) { c.HeartbeatInterval = math.MaxInt64 }},

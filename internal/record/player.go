@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -91,7 +92,7 @@ type shardPlayer struct {
 }
 
 const (
-	defaultMemory = 2 << 30
+	defaultMemory = min(2<<30, math.MaxInt)
 	keepEnded     = 4096 // associations that have ended, per shard
 )
 
@@ -217,7 +218,7 @@ func (s *shardPlayer) play() (err error) {
 func (s *shardPlayer) share() {
 	d := &s.dec
 	d.b = d.b[1:]
-	limit, quantum := d.uint(1<<40), d.uint(1<<30)
+	limit, quantum := d.uint(min(1<<40, math.MaxInt)), d.uint(1<<30)
 	if quantum == 0 {
 		d.fail(fmt.Errorf("%w: memory in parts of nothing", ErrFormat))
 		return
@@ -485,7 +486,7 @@ func (s *shardPlayer) Create(*sideeffects.Cookie) *sideeffects.Association {
 	if !s.answer(recCreated, "makes an association") {
 		return nil
 	}
-	id := uint32(s.dec.uint(1<<32 - 1))
+	id := s.dec.uint32()
 	if id == 0 {
 		return nil
 	}

@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"net/netip"
 
 	"github.com/gosctp/gosctp/chunk"
@@ -366,18 +367,23 @@ func (d *decoder) fail(err error) {
 var errShort = fmt.Errorf("%w: a record ends too early", ErrFormat)
 
 // uint reads a number that is at most max.
-func (d *decoder) uint(max int) int {
+func (d *decoder) uint(max int) int { return int(d.uint64(uint64(max))) }
+
+// uint32 reads any number of 32 bits.
+func (d *decoder) uint32() uint32 { return uint32(d.uint64(1<<32 - 1)) }
+
+func (d *decoder) uint64(max uint64) uint64 {
 	v, n := binary.Uvarint(d.b)
 	if n <= 0 {
 		d.fail(errShort)
 		return 0
 	}
-	if v > uint64(max) {
+	if v > max {
 		d.fail(fmt.Errorf("%w: %d where at most %d can be", ErrFormat, v, max))
 		return 0
 	}
 	d.b = d.b[n:]
-	return int(v)
+	return v
 }
 
 func (d *decoder) byte() byte {
@@ -514,7 +520,7 @@ func (d *decoder) call() (c sideeffects.Call, id uint32, hasAssoc bool) {
 		c.Now = d.now
 	}
 	if hasAssoc = on(callAssoc); hasAssoc {
-		id = uint32(d.uint(1<<32 - 1))
+		id = d.uint32()
 	}
 	port := func() uint16 { return uint16(d.uint(1<<16 - 1)) }
 	switch c.Op {
@@ -542,7 +548,7 @@ func (d *decoder) call() (c sideeffects.Call, id uint32, hasAssoc bool) {
 		f := d.uint(1<<11 - 1)
 		m.Via = uint8(f >> 3)
 		m.Unordered, m.Immediate, m.NoDelay = f&1 != 0, f&2 != 0, f&4 != 0
-		m.Stream, m.PPID, m.Context = chunk.StreamID(port()), chunk.PPID(d.uint(1<<32-1)), uint32(d.uint(1<<32-1))
+		m.Stream, m.PPID, m.Context = chunk.StreamID(port()), chunk.PPID(d.uint32()), d.uint32()
 		c.Reason = d.private() // the player makes a buffer of it
 		if d.err == nil && len(c.Reason) == 0 {
 			d.fail(fmt.Errorf("%w: an empty message", ErrFormat))
@@ -554,9 +560,9 @@ func (d *decoder) call() (c sideeffects.Call, id uint32, hasAssoc bool) {
 	case sideeffects.OpSetPrimary:
 		c.Addr = d.addr()
 	case sideeffects.OpConsumed, sideeffects.OpDetach, sideeffects.OpReclaim, sideeffects.OpReporting:
-		c.N = d.uint(1 << 31)
+		c.N = d.uint(min(1<<31, math.MaxInt))
 	case sideeffects.OpTooBig, sideeffects.OpLinkMTU:
-		c.Addr, c.N = d.addr(), d.uint(1<<32)
+		c.Addr, c.N = d.addr(), d.uint(min(1<<32, math.MaxInt))
 	}
 	return c, id, hasAssoc
 }
