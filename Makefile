@@ -56,11 +56,11 @@ sim:
 bench:
 	go test -run '^$$' -bench '$(BENCH)' -benchmem ./...
 
-# What is generated from the code; the tests fail when it is out of date.
 # Breaks rules of RFC 9260 on purpose: each mistake has to be caught.
 mutants:
 	go -C tools run ./mutants
 
+# What is generated from the code; the tests fail when it is out of date.
 docs:
 	go test -count=1 -run StateTable ./stack/fsm -update
 	go test -count=1 -run Golden ./internal/cli/replay -update

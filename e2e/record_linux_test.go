@@ -10,9 +10,9 @@ import (
 	"github.com/gosctp/gosctp/internal/nstest"
 )
 
-// TestRecording: both ends of an association over two links are recorded; one
-// is killed as kill -9 does. Its file plays up to where it ends, the other to
-// its end, and each packet is the one that was sent.
+// TestRecording: both ends of an association over two links are recorded, and
+// killed as kill -9 does. Their files play up to where they end, and each packet
+// is the one that was sent.
 func TestRecording(t *testing.T) {
 	a, z := twoHosts(t)
 	nstest.Wire(a, z, "two", "two")
@@ -35,9 +35,9 @@ func TestRecording(t *testing.T) {
 			written = min(written, s.Size())
 		}
 	}
-	server.kill()
+	client.kill() // first: it would see that the server is gone, and end
 	client.in.Close()
-	client.kill()
+	server.kill()
 	bin, err := build()
 	if err != nil {
 		t.Fatal(err)

@@ -327,7 +327,7 @@ func (g *wireGuard) dataChunk(f *wireState, flags byte, v []byte) {
 	case ahead < 0:
 		g.seen["retransmission"]++
 		return
-	case ahead > 0: // R-3.3.1-13, R-1.6-01, R-1.6-03, R-1.6-04
+	case ahead > 0: // R-3.3.1-13, R-1.6-01, R-1.6-03
 		g.bad("TSN %x, the next is %x", tsn, f.next)
 	}
 	f.next = tsn + 1
@@ -338,7 +338,7 @@ func (g *wireGuard) dataChunk(f *wireState, flags byte, v []byte) {
 	if begin {
 		f.flags, f.sid, f.ssn = flags, sid, ssn
 		if flags&wUnordered == 0 {
-			if want := f.ssns[sid]; ssn != want { // R-6.5-04, R-1.6-05
+			if want := f.ssns[sid]; ssn != want { // R-6.5-04
 				g.bad("SSN %d in stream %d, not %d", ssn, sid, want)
 			}
 			f.ssns[sid] = ssn + 1

@@ -1,10 +1,11 @@
 package socketapi_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 
-	"github.com/gosctp/gosctp/internal/mono"
 	"github.com/gosctp/gosctp/socketapi"
 	"github.com/gosctp/gosctp/stack/pipes/path"
 )
@@ -34,8 +35,8 @@ func (o onePacket) Acked(p *path.Path, a path.Ack) {
 	o.seen.mu.Unlock()
 }
 
-func (o onePacket) Lost(*path.Path, mono.Time)    {}
-func (o onePacket) Timeout(*path.Path, mono.Time) {}
+func (o onePacket) Lost(*path.Path, path.Time)    {}
+func (o onePacket) Timeout(*path.Path, path.Time) {}
 func (o onePacket) Idle(*path.Path, bool)         {}
 
 // A controller of the user's own, on either side, decides the window.
@@ -91,4 +92,23 @@ func TestCongestionController(t *testing.T) {
 		}
 		s.mu.Unlock()
 	}
+}
+
+// TestControllerPanics: a controller that cannot be made costs the call, not the
+// host.
+func TestControllerPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ha, hz, _ := hosts(t)
+		listen(t, hz, ":5000", nil)
+		for range 10 {
+			cfg := &socketapi.Config{Congestion: func() path.Controller { panic("planted") }}
+			if _, err := ha.Dial(t.Context(), "10.0.0.2:5000", cfg); err == nil || !strings.Contains(err.Error(), "planted") {
+				t.Fatalf("%v", err)
+			}
+			dial(t, ha, "10.0.0.2:5000", nil)
+		}
+		if n := ha.Stats().Associations; n != 10 {
+			t.Errorf("%d associations", n)
+		}
+	})
 }

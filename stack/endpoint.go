@@ -302,9 +302,10 @@ func (ep *Endpoint) AssociateFrom(sources map[netip.Addr]netip.Addr, peers []net
 		ep.unref()
 		return nil, net.ErrClosed
 	}
-	sh.x.Prepare(&a.a, set, a.serial, ep.port, port)
-	for _, p := range peers {
-		sh.x.AddPeer(&a.a, p.Unmap(), sources[p], encapPort)
+	if err := sh.prepare(a, set, port, peers, sources, encapPort); err != nil {
+		sh.mu.Unlock()
+		ep.unref()
+		return nil, err
 	}
 	if a.a.TCB().NumPaths() == 0 {
 		sh.mu.Unlock()
@@ -345,6 +346,23 @@ func (ep *Endpoint) mayPin(sources map[netip.Addr]netip.Addr, peers []netip.Addr
 		if !ok || src.Is4() != peer.Unmap().Is4() {
 			return fmt.Errorf("%w: %v toward %v", ErrNoSource, src, peer)
 		}
+	}
+	return nil
+}
+
+// prepare makes a ready to associate. The user's own congestion controllers are
+// made here, and a panic of theirs is an error.
+func (sh *shard) prepare(a *Assoc, set sideeffects.Settings, port uint16, peers []netip.Addr, sources map[netip.Addr]netip.Addr, encapPort uint16) (err error) {
+	if set.Congestion != nil {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("sctp: the congestion controller panicked: %v", p)
+			}
+		}()
+	}
+	sh.x.Prepare(&a.a, set, a.serial, a.ep.port, port)
+	for _, p := range peers {
+		sh.x.AddPeer(&a.a, p.Unmap(), sources[p], encapPort)
 	}
 	return nil
 }

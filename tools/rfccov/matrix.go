@@ -115,7 +115,7 @@ func (m *matrix) areas() (names []string, of map[string][]*requirement) {
 // coverage is docs/rfc-coverage.md.
 func (m *matrix) coverage() []byte {
 	var b bytes.Buffer
-	b.WriteString("# RFC 9260, rule by rule\n\nWritten by `make docs` (tools/rfccov) from the tests and the code; CI fails when it is stale or a rule is open.\n\n")
+	b.WriteString("# RFC 9260, rule by rule\n\nWritten by `make docs` (tools/rfccov) from the tests and the code; CI fails when it is stale or a rule is open. A name that does not begin with Test, Fuzz or Example is a helper or a table that tests in its folder use. Level `rule` marks what RFC 9260 describes without a keyword.\n\n")
 	fmt.Fprintf(&b, "%s.\n\n", m.summary())
 	b.WriteString("| area | rules | tested | deviations | not about this code | open |\n|---|---:|---:|---:|---:|---:|\n")
 	names, of := m.areas()

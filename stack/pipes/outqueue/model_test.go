@@ -993,7 +993,8 @@ func (d *duel) compare() {
 }
 
 // TestModel runs the queue against the model. The last seed is a new one each
-// time; one that fails belongs into the list.
+// time; one that fails belongs into the list. TSNs cross the end of their space
+// (R-1.6-04).
 func TestModel(t *testing.T) {
 	seeds := []uint64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, rand.Uint64()}
 	var sum duel

@@ -65,7 +65,7 @@ func TestFragmentation(t *testing.T) {
 	}
 }
 
-func TestSSNWraps(t *testing.T) { // R-6.5-05
+func TestSSNWraps(t *testing.T) { // R-6.5-05, R-1.6-05
 	r := newRig(t)
 	r.push(10, onStream(3))
 	r.flush()

@@ -4,6 +4,13 @@ import "github.com/gosctp/gosctp/internal/mono"
 
 // Congestion control per peer address: RFC 9260 section 7.2.
 
+// Time is a point in time, in nanoseconds since the stack began, or virtual: a
+// name for who writes a Controller outside this module.
+type Time = mono.Time
+
+// Duration is a span of time in nanoseconds.
+type Duration = mono.Duration
+
 // A Controller decides the congestion window of a path. It writes Cwnd,
 // Ssthresh and PartialBytesAcked of the Path it is given and nothing else;
 // what more it needs it keeps itself, so one that keeps something serves one
@@ -16,9 +23,9 @@ type Controller interface {
 	// before Lost for the same SACK. p.Flight is already reduced.
 	Acked(p *Path, a Ack)
 	// Lost is called when p enters Fast Recovery, not again while in it.
-	Lost(p *Path, now mono.Time)
+	Lost(p *Path, now Time)
 	// Timeout is called when T3-rtx of p expired with DATA in flight.
-	Timeout(p *Path, now mono.Time)
+	Timeout(p *Path, now Time)
 	// Idle is called for each RTO in which nothing was sent on p; first is
 	// set on the first such call since DATA was sent.
 	Idle(p *Path, first bool)
