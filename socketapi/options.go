@@ -33,8 +33,8 @@ type InitMsg struct {
 	MaxTimeout               time.Duration // of INIT and COOKIE ECHO; by default RTOMax
 }
 
-// PathParams is about heartbeats and packet sizes (SCTP_PEER_ADDR_PARAMS).
-type PathParams struct {
+// PeerAddrParams is about heartbeats and packet sizes (SCTP_PEER_ADDR_PARAMS).
+type PeerAddrParams struct {
 	Heartbeat         bool
 	HeartbeatInterval time.Duration // 0: each RTO
 	MaxRetransmits    int           // Path.Max.Retrans
@@ -74,7 +74,7 @@ type Options struct {
 	RTO      RTOInfo
 	Assoc    AssocParams
 	Init     InitMsg
-	Path     PathParams
+	Path     PeerAddrParams
 	SackFreq int
 	MaxBurst int // packets of new data at once; 0 means no limit
 
@@ -93,7 +93,6 @@ type Options struct {
 	MappedV4               bool // for those who show addresses; a Socket's own are never mapped
 	RecvRcvInfo            bool // for those who show ancillary data
 	RecvNxtInfo            bool
-	ReusePort              bool
 	Adaptation             uint32
 	RemoteUDPPort          uint16
 
@@ -114,7 +113,7 @@ func DefaultOptions() Options {
 		RTO:   RTOInfo{d.RTOInitial.Std(), d.RTOMax.Std(), d.RTOMin.Std()},
 		Assoc: AssocParams{MaxRetransmits: d.AssocMaxRetrans, CookieLife: d.ValidCookieLife.Std()},
 		Init:  InitMsg{OutStreams: d.OutStreams, MaxInStreams: d.MaxInStreams, MaxAttempts: uint16(d.MaxInitRetransmits), MaxTimeout: d.RTOMax.Std()},
-		Path: PathParams{
+		Path: PeerAddrParams{
 			Heartbeat: true, HeartbeatInterval: d.HBInterval.Std(), MaxRetransmits: d.PathMaxRetrans,
 			PathMTUDiscovery: true, SackDelay: true, SackDelayTime: d.SackDelay.Std(),
 		},
@@ -172,6 +171,7 @@ func (o *Options) tcb() *tcb.Config {
 	t.OutStreams, t.MaxInStreams = o.Init.OutStreams, o.Init.MaxInStreams
 	t.SendBuffer, t.RecvBuffer = o.SendBuffer, o.RecvBuffer
 	t.SenderDry = o.Events.Has(EventSenderDry)
+	t.Adaptation = o.Adaptation
 	return &t
 }
 
@@ -200,7 +200,7 @@ func (o *Options) fill(t *tcb.Config) {
 	t.ProbeTimeout = mono.FromStd(o.ProbeTimeout)
 }
 
-func (p *PathParams) fill(t *tcb.Config) {
+func (p *PeerAddrParams) fill(t *tcb.Config) {
 	t.HBInterval = 0
 	if p.Heartbeat {
 		t.HBInterval = max(mono.FromStd(p.HeartbeatInterval), mono.Millisecond)

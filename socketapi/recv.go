@@ -156,6 +156,9 @@ func (c *Conn) noted(m *ulpqueue.Message, note *Notification) (func(Notification
 		return nil, ErrMessageCut
 	}
 	switch fsm.Note(n.Kind) {
+	case fsm.NoteAdaptation, fsm.NoteSenderDry: // only for a Socket
+		c.a.Free(m)
+		return nil, nil
 	case fsm.NoteShutdown:
 		c.eof = true
 	case fsm.NoteAssocChange:

@@ -119,6 +119,8 @@ func (s *Socket) events(m *member, n *ulpqueue.Notification) {
 		}
 	case fsm.NoteShutdown:
 		e.Kind, e.Cause = EventShutdown, 0
+	case fsm.NoteAdaptation:
+		e.Kind, e.Cause, e.Adaptation = EventAdaptation, 0, n.A
 	case fsm.NoteSenderDry:
 		e.Kind, e.Cause = EventSenderDry, 0
 	case fsm.NoteSendFailed:

@@ -442,12 +442,36 @@ func (s *Socket) SetBuffers(send, recv int) error {
 	return nil
 }
 
-// ReusePort says whether several one-to-one sockets share a port.
-func (s *Socket) ReusePort() (bool, error) {
-	if !s.tcp() {
-		return false, errStyle
-	}
-	return own(s, func(o *Options) bool { return o.ReusePort }), nil
+// AdaptationLayer returns the indication that peers are told of, 0 for none.
+func (s *Socket) AdaptationLayer() uint32 {
+	return own(s, func(o *Options) uint32 { return o.Adaptation })
+}
+
+// SetAdaptationLayer sets it, for associations to come.
+func (s *Socket) SetAdaptationLayer(v uint32) error {
+	return s.set(func(o *Options) { o.Adaptation = v })
+}
+
+// RemoteUDPEncapsPort returns the UDP port of peers to come where packets are
+// encapsulated (RFC 6951), 0 for the Host's choice.
+func (s *Socket) RemoteUDPEncapsPort() uint16 {
+	return own(s, func(o *Options) uint16 { return o.RemoteUDPPort })
+}
+
+// SetRemoteUDPEncapsPort sets it.
+func (s *Socket) SetRemoteUDPEncapsPort(port uint16) error {
+	return s.set(func(o *Options) { o.RemoteUDPPort = port })
+}
+
+// ProbeTimeout returns how long the answer to a path MTU probe may take at
+// least.
+func (s *Socket) ProbeTimeout(id AssocID) (time.Duration, error) {
+	return read(s, id, func(o *Options) time.Duration { return o.ProbeTimeout })
+}
+
+// SetProbeTimeout sets it. EINVAL: less than a second.
+func (s *Socket) SetProbeTimeout(id AssocID, d time.Duration) error {
+	return s.change(id, false, func(o *Options) { o.ProbeTimeout = d })
 }
 
 // AssocIDs lists the associations that live. EOPNOTSUPP: on a one-to-one socket.
@@ -565,16 +589,77 @@ func (s *Socket) PeerAddrInfo(id AssocID, addr netip.AddrPort) (st PathStatus, e
 	return st, err
 }
 
-// PathParams returns what is done about heartbeats, path MTUs and delayed
-// acknowledgements.
-func (s *Socket) PathParams(id AssocID) (PathParams, error) {
-	return read(s, id, func(o *Options) PathParams { return o.Path })
+// PeerAddrParams returns what is done about heartbeats, path MTUs and delayed
+// acknowledgements: on the path to addr, or with the zero AddrPort what holds
+// for all paths that have nothing of their own. EINVAL: not an address of the
+// association's peer.
+func (s *Socket) PeerAddrParams(id AssocID, addr netip.AddrPort) (v PeerAddrParams, err error) {
+	if wildcard(addr) {
+		return read(s, id, func(o *Options) PeerAddrParams { return o.Path })
+	}
+	err = s.onPath(id, addr, func(m *member, ip netip.Addr) error {
+		v = s.pathParams(m, ip)
+		return nil
+	})
+	return v, err
 }
 
-// SetPathParams sets it, for all paths of the association. EINVAL: SackDelayTime
-// above 500 ms, or PathMTU below 512 and not 0.
-func (s *Socket) SetPathParams(id AssocID, v PathParams) error {
-	return s.change(id, false, func(o *Options) { o.Path = v })
+func wildcard(addr netip.AddrPort) bool {
+	return !addr.Addr().IsValid() || addr.Addr().Unmap().IsUnspecified()
+}
+
+// pathParams returns the parameters of the path to ip.
+func (s *Socket) pathParams(m *member, ip netip.Addr) PeerAddrParams {
+	c := m.a.Config()
+	o := s.optionsOf(m)
+	own := c.Of(tcb.PathID(slices.Index(m.peers, ip)))
+	if o.Path.Heartbeat = own.HBInterval != 0; o.Path.Heartbeat {
+		o.Path.HeartbeatInterval = own.HBInterval.Std()
+	}
+	o.Path.MaxRetransmits, o.Path.PathMTU, o.Path.PathMTUDiscovery = own.PathMaxRetrans, own.PathMTU, own.PMTUDiscovery
+	return o.Path
+}
+
+// SetPeerAddrParams sets it: for the path to addr or, with the zero AddrPort, for
+// all paths, also those that had their own. Delayed acknowledgements are the
+// association's, whatever addr says. EINVAL: not an address of the association's
+// peer, SackDelayTime above 500 ms, or PathMTU below 512 and not 0.
+func (s *Socket) SetPeerAddrParams(id AssocID, addr netip.AddrPort, v PeerAddrParams) error {
+	if wildcard(addr) {
+		if err := s.enter(); err != nil {
+			return err
+		}
+		defer s.mu.Unlock()
+		f := func(o *Options) { o.Path = v }
+		return s.setF(id, f, func(m *member) error {
+			if err := s.reconfigure(m, f); err != nil {
+				return err
+			}
+			return m.a.Reconfigure(func(c *tcb.Config) { c.Paths = nil })
+		})
+	}
+	return s.onPath(id, addr, func(m *member, ip netip.Addr) error {
+		o := s.optionsOf(m)
+		o.Path = v
+		if err := o.Validate(); err != nil {
+			return err
+		}
+		p := slices.Index(m.peers, ip)
+		return m.a.Reconfigure(func(c *tcb.Config) {
+			all := *c
+			v.fill(&all)
+			c.SackDelay = all.SackDelay
+			var paths [tcb.MaxPaths]tcb.PathConfig
+			if c.Paths != nil {
+				paths = *c.Paths
+			}
+			paths[p] = tcb.PathConfig{
+				Own: true, HBInterval: all.HBInterval, PathMaxRetrans: all.PathMaxRetrans,
+				PathMTU: all.PathMTU, PMTUDiscovery: all.PMTUDiscovery,
+			}
+			c.Paths = &paths
+		})
+	})
 }
 
 // Heartbeat probes the path to addr now. EINVAL: not an address of the

@@ -34,6 +34,7 @@ const (
 	NoteShutdown                    // the peer closes: no more messages are taken
 	NoteSendFailed                  // a message was not delivered; the executor's own
 	NoteSenderDry                   // nothing is queued or in flight any more; the same
+	NoteAdaptation                  // A: the peer's adaptation layer indication; the same
 )
 
 // AssocChange says how an association changed (RFC 6458 section 6.1.1, with

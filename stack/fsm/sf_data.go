@@ -91,12 +91,12 @@ func strike(v tcb.View, p tcb.PathID, assoc bool, out *Commands) bool {
 	}
 	out.add(Command{Verb: CmdStrike, Path: p, A: a})
 	pc := v.Path(p)
-	if pc.State == tcb.PathActive && int(pc.Errors) >= v.Config().PathMaxRetrans {
+	if pc.State == tcb.PathActive && int(pc.Errors) >= v.Config().Of(p).PathMaxRetrans {
 		// RFC 9260 section 8.2.
 		out.add(Command{Verb: CmdPathState, Path: p, A: uint32(tcb.PathInactive)})
 		out.notify(NotePathChange, uint32(p), uint32(PathUnreachable), Span{})
 	}
-	if pc.State == tcb.PathUnconfirmed && int(pc.Errors) == v.Config().PathMaxRetrans {
+	if pc.State == tcb.PathUnconfirmed && int(pc.Errors) == v.Config().Of(p).PathMaxRetrans {
 		// Section 5.4: it stays unconfirmed, and is probed more slowly.
 		out.notify(NotePathChange, uint32(p), uint32(PathUnreachable), Span{})
 	}

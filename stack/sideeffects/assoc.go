@@ -56,6 +56,8 @@ type Association struct {
 	sackedTo  tcb.PathID // where the last SACK went
 	cookie    []byte     // for COOKIE ECHO
 
+	adaptation uint32 // the peer's adaptation layer indication, 0 for none
+
 	ring    decision.Ref
 	blocked bool // the host had no slot for its packets
 	rx, tx  traffic
@@ -170,6 +172,7 @@ func (a *Association) dropPath(p tcb.PathID) {
 			*q = 0
 		}
 	}
+	a.tcb.Cfg = a.tcb.Cfg.Without(p)
 	a.data.DropPath(p)
 	a.dropped = true
 }

@@ -31,6 +31,7 @@ type Cookie struct {
 	Link                uint8
 	Addrs               [chunk.MaxAddrs]netip.Addr // the other addresses in the INIT
 	NAddrs              int
+	Adaptation          uint32 // the peer's adaptation layer indication
 }
 
 const (
@@ -55,8 +56,7 @@ func (x *Executor) appendCookie(b []byte, c *Cookie) []byte {
 	b = be.AppendUint16(b, c.LocalPort)
 	b = be.AppendUint16(b, c.PeerPort)
 	b = be.AppendUint16(b, c.EncapPort)
-	b = be.AppendUint16(b, 0)
-	b = be.AppendUint16(b, 0)
+	b = be.AppendUint32(b, c.Adaptation)
 	b = appendAddr(b, c.LocalAddr)
 	b = appendAddr(b, c.PeerAddr)
 	for _, a := range c.Addrs[:c.NAddrs] {
@@ -115,7 +115,7 @@ func (x *Executor) openCookie(b []byte) {
 		PeerRwnd: be.Uint32(b[44:]), OutStreams: be.Uint16(b[48:]), InStreams: be.Uint16(b[50:]),
 		LocalPort: be.Uint16(b[52:]), PeerPort: be.Uint16(b[54:]), EncapPort: be.Uint16(b[56:]),
 		LocalAddr: Scoped(readAddr(b[62:]), x.in.Dst), PeerAddr: Scoped(readAddr(b[79:]), x.in.Src),
-		Link: b[3], NAddrs: n,
+		Link: b[3], NAddrs: n, Adaptation: be.Uint32(b[58:]),
 	}
 	for i := range c.Addrs[:n] {
 		c.Addrs[i] = Scoped(readAddr(b[cookieFixed+17*i:]), x.in.Src)

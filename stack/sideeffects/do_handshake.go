@@ -81,6 +81,7 @@ func (x *Executor) adoptInit() {
 	t.PeerTag = in.Tag
 	t.PeerTSN = in.TSN
 	t.PeerRwnd = in.ARwnd
+	a.adaptation = in.Adaptation
 	t.OutStreams = min(t.Cfg.OutStreams, in.MIS)
 	t.InStreams = min(t.Cfg.MaxInStreams, in.OS)
 	t.TiePeer = x.tie()
@@ -230,6 +231,7 @@ func (x *Executor) adoptCookie() {
 	t.LocalTag, t.PeerTag = ck.LocalTag, ck.PeerTag
 	t.LocalTSN, t.PeerTSN = ck.LocalTSN, ck.PeerTSN
 	t.PeerRwnd = ck.PeerRwnd
+	a.adaptation = ck.Adaptation
 	t.OutStreams, t.InStreams = ck.OutStreams, ck.InStreams
 	t.InitTries = 0
 	if t.TiePeer == 0 {
@@ -276,7 +278,7 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 		OutStreams: min(cfg.OutStreams, in.MIS), InStreams: min(cfg.MaxInStreams, in.OS),
 		LocalPort: d.Header.DstPort, PeerPort: d.Header.SrcPort,
 		LocalAddr: d.Dst, PeerAddr: d.Src,
-		EncapPort: d.EncapPort, Link: d.Link,
+		EncapPort: d.EncapPort, Link: d.Link, Adaptation: in.Adaptation,
 	}
 	if c.Flags&fsm.InitAckTie != 0 {
 		ck.TieLocal, ck.TiePeer = x.a.tcb.TieLocal, x.a.tcb.TiePeer
@@ -313,6 +315,7 @@ func (x *Executor) sendInitAck(c *fsm.Command) {
 		return
 	}
 	b = appendLocalAddrs(b, local, d.Dst, d.Src, in.SupportsV4, in.SupportsV6)
+	b = appendAdaptation(b, cfg.Adaptation)
 	// The cookie is encoded in place: a parameter is a header and its body.
 	hdr := len(b)
 	b = append(b, 0, 0, 0, 0)

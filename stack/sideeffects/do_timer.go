@@ -66,8 +66,9 @@ func (x *Executor) probeGap() mono.Duration {
 func (x *Executor) startHeartbeat(p tcb.PathID) {
 	a := x.a
 	pc := &a.tcb.Paths[p]
-	normal := pc.State != tcb.PathUnconfirmed || int(pc.Errors) > a.tcb.Cfg.PathMaxRetrans
-	if normal && a.tcb.Cfg.HBInterval == 0 && !a.unsure {
+	own := a.tcb.Cfg.Of(p)
+	normal := pc.State != tcb.PathUnconfirmed || int(pc.Errors) > own.PathMaxRetrans
+	if normal && own.HBInterval == 0 && !a.unsure {
 		a.hb[p] = 0
 		a.tcb.Paths[p].HBArmed = false
 		return
@@ -78,7 +79,7 @@ func (x *Executor) startHeartbeat(p tcb.PathID) {
 	d := a.data.RTO(p)
 	d = d/2 + d*jitter/65536
 	if normal {
-		d += a.tcb.Cfg.HBInterval
+		d += own.HBInterval
 	}
 	a.hb[p] = x.now.Add(d)
 	pc.HBArmed = true

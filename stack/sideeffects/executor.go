@@ -463,7 +463,7 @@ func (x *Executor) facts() {
 		last := x.a.data.LastSent(p)
 		// The heartbeat period of the path is RTO + HB.interval (RFC 9260
 		// section 8.3).
-		f.PathBusy = last != 0 && x.now.Sub(last) < x.a.tcb.Cfg.HBInterval+x.a.data.RTO(p)
+		f.PathBusy = last != 0 && x.now.Sub(last) < x.a.tcb.Cfg.Of(p).HBInterval+x.a.data.RTO(p)
 	}
 	f.PeerUnknown = x.in != nil && x.ev.Path == tcb.NoPath
 }

@@ -306,5 +306,15 @@ func (x *Executor) appendInit(b []byte, p tcb.PathID) []byte {
 	if t.CookieLifetime > 0 {
 		b = chunk.AppendCookiePreservative(b, t.CookieLifetime)
 	}
+	b = appendAdaptation(b, t.Cfg.Adaptation)
 	return chunk.End(b, mark)
+}
+
+// appendAdaptation tells the peer of the adaptation layer, if there is one (RFC
+// 5061 section 4.2.6, RFC 6458 section 8.1.6).
+func appendAdaptation(b []byte, v uint32) []byte {
+	if v == 0 {
+		return b
+	}
+	return chunk.AppendParam32(b, chunk.ParamAdaptationLayer, v)
 }

@@ -203,5 +203,8 @@ func (x *Executor) notify(c *fsm.Command) {
 		n.Info = b[:min(len(b), maxAbortInfo)]
 	}
 	x.a.data.Notify(n)
+	if v := x.a.adaptation; v != 0 && n.Kind == fsm.NoteAssocChange && fsm.AssocChange(n.A) == fsm.CommUp {
+		x.a.data.Notify(Note{Kind: fsm.NoteAdaptation, A: v})
+	}
 	x.a.Wakes |= WakeReadable
 }

@@ -318,7 +318,7 @@ func (pl *Plane) Notify(n Note) {
 	switch {
 	case pl.closed:
 		v.Rank = ulpqueue.Final
-	case n.Kind == fsm.NoteAssocChange:
+	case n.Kind == fsm.NoteAssocChange, n.Kind == fsm.NoteAdaptation:
 		v.Rank = ulpqueue.Vital
 	}
 	if len(n.Info) > 0 {

@@ -28,11 +28,10 @@ func (x *Executor) Reconfigure(a *Association, cfg *tcb.Config, now mono.Time) {
 	if pl, ok := a.data.(*Plane); ok {
 		pl.setConfig(cfg, now)
 	}
-	if old.HBInterval != cfg.HBInterval && a.tcb.State.MaySendData() {
-		for p := range a.hb {
-			if a.tcb.Paths[p].State != tcb.PathUnconfirmed {
-				x.startHeartbeat(tcb.PathID(p))
-			}
+	for i := range a.hb {
+		p := tcb.PathID(i)
+		if a.tcb.State.MaySendData() && a.tcb.Paths[i].State != tcb.PathUnconfirmed && old.Of(p).HBInterval != cfg.Of(p).HBInterval {
+			x.startHeartbeat(p)
 		}
 	}
 	x.finish()
@@ -42,7 +41,7 @@ func (x *Executor) Reconfigure(a *Association, cfg *tcb.Config, now mono.Time) {
 func (pl *Plane) setConfig(cfg *tcb.Config, now mono.Time) {
 	pl.cfg = cfg
 	for i := range pl.Paths.P {
-		if q := &pl.Paths.P[i]; q.SetConfig(cfg, now) {
+		if q := &pl.Paths.P[i]; q.SetConfig(cfg.With(tcb.PathID(i)), now) {
 			pl.reduced(tcb.PathID(i), q.PMTU, now)
 		}
 	}

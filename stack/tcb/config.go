@@ -50,9 +50,56 @@ type Config struct {
 	AutoClose     mono.Duration // without DATA for that long the association is shut down; 0 means never
 	SenderDry     bool          // the user wants to know when nothing is queued or in flight any more
 
+	Adaptation uint32 // adaptation layer indication to tell the peer of; 0 for none
+
+	// Paths has what paths have of their own, by PathID; nil: nothing.
+	Paths *[MaxPaths]PathConfig
+
 	// MaxAssociations is how many associations of an endpoint peers may have
 	// set up at a time; 0 means as many as the stack takes.
 	MaxAssociations int
+}
+
+// PathConfig are the parameters that a path may have of its own (RFC 6458
+// section 8.1.12), if Own is set.
+type PathConfig struct {
+	Own            bool
+	HBInterval     mono.Duration
+	PathMaxRetrans int
+	PathMTU        int
+	PMTUDiscovery  bool
+}
+
+// Of returns the parameters of path p.
+func (c *Config) Of(p PathID) PathConfig {
+	if c.Paths != nil && p < MaxPaths && c.Paths[p].Own {
+		return c.Paths[p]
+	}
+	return PathConfig{HBInterval: c.HBInterval, PathMaxRetrans: c.PathMaxRetrans, PathMTU: c.PathMTU, PMTUDiscovery: c.PMTUDiscovery}
+}
+
+// With returns c with the parameters of path p in place of the common ones.
+func (c *Config) With(p PathID) *Config {
+	own := c.Of(p)
+	if !own.Own {
+		return c
+	}
+	d := *c
+	d.HBInterval, d.PathMaxRetrans, d.PathMTU, d.PMTUDiscovery = own.HBInterval, own.PathMaxRetrans, own.PathMTU, own.PMTUDiscovery
+	return &d
+}
+
+// Without returns c for an association that has lost path p: those behind it
+// have moved up.
+func (c *Config) Without(p PathID) *Config {
+	if c.Paths == nil || p >= MaxPaths {
+		return c
+	}
+	d, paths := *c, *c.Paths
+	copy(paths[p:], paths[p+1:])
+	paths[MaxPaths-1] = PathConfig{}
+	d.Paths = &paths
+	return &d
 }
 
 // Defaults of RFC 9260 section 16 and, where it is silent, of Linux.
