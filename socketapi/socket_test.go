@@ -153,6 +153,8 @@ func TestSocketOneToOne(t *testing.T) {
 	})
 }
 
+func sockaddr(s string) []netip.AddrPort { return []netip.AddrPort{ap(s)} }
+
 func port(s *socketapi.Socket) string {
 	a := s.LocalAddr().String()
 	return a[strings.LastIndexByte(a, ':')+1:]

@@ -204,7 +204,7 @@ func TestFailureText(t *testing.T) {
 		"\n    > SACK[cum=5]\n",
 		"\n  what happened last:\n",
 		"0.000 < 10.0.9.1 to 10.0.0.1: COOKIE_ECHO[cookie=hex:",
-		"#1 ESTABLISHED: DATA (path 0, own tag) sfData consume",
+		"#3 ESTABLISHED: DATA (path 0, own tag) sfData consume",
 		"0.000 > 10.0.0.1 to 10.0.9.1: SACK[cum=$ptsn, a_rwnd=",
 	} {
 		if !strings.Contains(text, want) {
