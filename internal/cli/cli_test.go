@@ -133,7 +133,7 @@ func TestMisuse(t *testing.T) {
 		"listen :5 --echo --send-only", "listen :5 --transport sctp", "listen :5 --udp-encap=0",
 		"connect", "connect :5", "connect 127.0.0.1", "connect 127.0.0.1:5 --transport rawip --udp-encap",
 		"connect 127.0.0.1:5 --send-only --recv-only", "connect 127.0.0.1:5 --size 0", "connect 127.0.0.1:5 --stream 65535",
-		"connect 127.0.0.1:5 --source x", "connect 127.0.0.1:5 --mtu 5 --udp-encap", "connect 127.0.0.1:5 -q -1s",
+		"connect 127.0.0.1:5 --source x", "connect 127.0.0.1:5 --mtu 5 --udp-encap", "connect 127.0.0.1:5 -q -1s", "connect 127.0.0.1:5 -w -1s",
 		"connect 127.0.0.1:5 --transport rawip --udp-local 5",
 		"perf client", "perf client a b", "perf client 127.0.0.1 --streams 0", "perf client 127.0.0.1 -P 0", "perf client 127.0.0.1 -t 0",
 		"perf client 127.0.0.1 -t x", "perf client 127.0.0.1 --size 2MiB", "perf client 127.0.0.1 --sndbuf 1", "perf client :5201",

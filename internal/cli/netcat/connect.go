@@ -41,6 +41,9 @@ command line is wrong, 130 if interrupted.`,
 			if err := o.validate(); err != nil {
 				return err
 			}
+			if wait < 0 {
+				return outcome.Usage("--wait is negative")
+			}
 			ctx := cmd.Context()
 			cfg := o.config()
 			cfg.LocalAddr = &socketapi.Addr{Port: sourcePort}
