@@ -317,7 +317,11 @@ func (m *member) established() bool {
 // noted turns a notification of the stack's into an event, if it is wanted.
 func (s *Socket) noted(m *member, n *ulpqueue.Notification) {
 	if n.Kind == ulpqueue.NotePartialAborted {
-		s.cut(m)
+		if m.events.Has(EventPartialAborted) {
+			m.open = false // the event is the end
+		} else {
+			s.cut(m)
+		}
 	}
 	switch fsm.Note(n.Kind) {
 	case fsm.NoteAssocChange:

@@ -110,11 +110,14 @@ func (s *Socket) tryRecv(p []byte, fl RecvFlags, r *Received, wait bool) error {
 		return errAgain
 	}
 	if m.in.cur == nil {
-		it := m.front()
+		it := *m.front()
 		if it.ev != nil {
 			r.Event, r.EOR, r.From = it.ev, true, s.primary(m)
 			if fl&RecvPeek == 0 {
 				m.pop()
+				if s.mid == m && it.ev.Kind == EventPartialAborted {
+					s.mid = nil
+				}
 			}
 			s.after(m, r, fl)
 			return nil
