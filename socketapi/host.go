@@ -69,9 +69,10 @@ type HostConfig struct {
 	// PacketTap sees each packet in and out. It is called from several
 	// goroutines, delays them, and must not use the Host.
 	PacketTap func(Packet)
-	// Record names a new file that gets the input of the Host's stack, for
-	// `sctp replay`: each packet byte for byte, user data left out unless
-	// RecordData is set. It holds the Host's secrets. Associations never wait
+	// Record names a file that gets the input of the Host's stack, for `sctp
+	// replay`: each packet byte for byte, user data left out unless RecordData
+	// is set. It holds the Host's secrets, so its owner only can read it; an
+	// older file of that name is replaced, its mode too. Associations never wait
 	// for the file: if it cannot be written fast enough, recording stops, which
 	// the file, the Logger and Close tell.
 	Record     string

@@ -64,10 +64,14 @@ type block struct {
 	payload     []byte
 }
 
-// cutBlock takes a block off the front of b.
+// errCut says that the file ends within a block.
+var errCut = errors.New("cut off")
+
+// cutBlock takes a block off the front of b. The error wraps errCut if there is
+// less of it than it says.
 func cutBlock(b []byte) (bl block, rest []byte, err error) {
 	if len(b) < blockHeaderLen {
-		return bl, nil, errors.New("cut off in a block's header")
+		return bl, nil, fmt.Errorf("%w in a block's header", errCut)
 	}
 	n := le.Uint32(b)
 	if n > maxBlock {
@@ -75,7 +79,7 @@ func cutBlock(b []byte) (bl block, rest []byte, err error) {
 	}
 	end := blockHeaderLen + int(n)
 	if len(b) < end {
-		return bl, nil, fmt.Errorf("cut off in a block, %d of %d bytes are there", len(b)-blockHeaderLen, n)
+		return bl, nil, fmt.Errorf("%w in a block, %d of %d bytes are there", errCut, len(b)-blockHeaderLen, n)
 	}
 	sum := crc32.Update(crc32.Checksum(b[:12], castagnoli), castagnoli, b[blockHeaderLen:end])
 	if sum != le.Uint32(b[12:]) {

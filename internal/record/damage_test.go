@@ -147,8 +147,8 @@ func TestCut(t *testing.T) {
 			continue
 		}
 		p, err := play(file[:i], nil, nil)
-		if err != nil || f.Damage == "" || p.Calls < last {
-			t.Fatalf("%d bytes: %v, %q, %d calls", i, err, f.Damage, p.Calls)
+		if err != nil || f.Damage == "" || !f.Cut || p.Calls < last {
+			t.Fatalf("%d bytes: %v, %q, cut %t, %d calls", i, err, f.Damage, f.Cut, p.Calls)
 		}
 		last = p.Calls
 	}
@@ -168,11 +168,16 @@ func TestCut(t *testing.T) {
 			t.Fatalf("%d bytes of records: %d calls", n, p.Calls)
 		}
 	}
-	// A flipped bit is found by the checksum.
-	bad := bytes.Clone(file)
-	bad[len(bad)/2] ^= 4
-	if f, err := record.Parse(bad); err != nil || !strings.Contains(f.Damage, "checksum") {
-		t.Errorf("%v, %+v", err, f)
+	// A flipped bit is found by the checksum, or, in a block's length, by the
+	// end of the file, which is there: neither is a cut.
+	const second = 12 + 16 // behind the magic and the header's own
+	n := second + int(file[12]) + int(file[13])<<8
+	for at, want := range map[int]string{len(file) / 2: "checksum", n + 2: "in a block", n + 3: "a block of", n + 4: "checksum", len(file) - 1: "checksum"} {
+		bad := bytes.Clone(file)
+		bad[at] ^= 0x40
+		if f, err := record.Parse(bad); err != nil || !strings.Contains(f.Damage, want) || !strings.HasPrefix(f.Damage, "at byte ") || f.Cut {
+			t.Errorf("byte %d: %v, %q, cut %t, want %q", at, err, f.Damage, f.Cut, want)
+		}
 	}
 	for _, b := range [][]byte{nil, []byte("hello"), file[:11], append([]byte(nil), "\x89SCTPLOG\r\n\x1a\x02"...)} {
 		if _, err := record.Parse(b); !errors.Is(err, record.ErrFormat) {

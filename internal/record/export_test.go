@@ -1,5 +1,7 @@
 package record
 
+import "io"
+
 // NewSlow is NewWriter with another bound on what may wait.
 var NewSlow = newWriter
 
@@ -29,3 +31,6 @@ func Framed(payload []byte, data bool) []byte {
 	b = appendBlock(b, blockInput, 0, 0, payload)
 	return appendBlock(b, blockEnd, 0, 0, nil)
 }
+
+// Read reads at most limit bytes of a recording.
+func Read(r io.Reader, size, limit int64) ([]byte, error) { return read(r, size, limit) }

@@ -49,18 +49,35 @@ type Writer struct {
 	out    []byte
 }
 
-// Create starts a recording to a new file, readable by its owner only. With
-// h.Data user data goes there too; else only its size does.
+// Create starts a recording to a file that its owner only can read, in place of
+// an older one. With h.Data user data goes there too; else only its size does.
 func Create(path string, h Header) (*Writer, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	w, err := NewWriter(f, h)
+	var w *Writer
+	if err = claim(f); err == nil {
+		w, err = NewWriter(f, h)
+	}
 	if err != nil {
 		f.Close()
+		return nil, err
 	}
-	return w, err
+	return w, nil
+}
+
+// claim makes an older file the owner's only, and then empty. Pipes and devices
+// stay as they are: their mode is not ours.
+func claim(f *os.File) error {
+	st, err := f.Stat()
+	if err != nil || !st.Mode().IsRegular() {
+		return err
+	}
+	if err := f.Chmod(0o600); err != nil {
+		return err
+	}
+	return f.Truncate(0)
 }
 
 // NewWriter starts a recording to w, which Close closes.
