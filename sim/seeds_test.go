@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -37,6 +38,9 @@ const (
 // that fails is made smaller and printed.
 // R-6.4.1-01 R-8.2-02 R-8.2-04
 func TestSeeds(t *testing.T) {
+	if err := writable(*recordTo); err != nil {
+		t.Fatalf("-sim.record: %v", err) // not only when a run has failed
+	}
 	if *oneSeed >= 0 || *oneFile != "" {
 		one(t)
 		return
@@ -122,15 +126,24 @@ func one(t *testing.T) {
 	report(t, seed, s, r)
 }
 
+// writable reports why no file can be made in dir; "" is no directory.
+func writable(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	f, err := os.CreateTemp(dir, "sim-*")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // recorded runs a scenario, and writes what each host did, between two boots,
 // to a file in dir; "" for none.
 func recorded(t *testing.T, seed uint64, s Scenario, o Options, dir string) Result {
 	t.Helper()
 	if dir == "" {
 		return Run(seed, s, o)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
 	}
 	var files []*record.Writer
 	o.Record = func(host string, boot int) stack.Recorder {

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -54,6 +56,36 @@ func TestScript(t *testing.T) {
 		}
 		if !strings.Contains(p.errs.String(), tt.errs) {
 			t.Errorf("%v: %q, want %q", tt.args, p.errs, tt.errs)
+		}
+	}
+}
+
+// fullDisk takes n bytes.
+type fullDisk struct{ n int }
+
+func (f *fullDisk) Write(b []byte) (int, error) {
+	if f.n < len(b) {
+		return 0, errNoSpace
+	}
+	f.n -= len(b)
+	return len(b), nil
+}
+
+var errNoSpace = errors.New("no space")
+
+// TestScriptUnwritten: what cannot be written fails the command.
+func TestScriptUnwritten(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "good")
+	if err := os.WriteFile(name, []byte("listen\n< INIT\n> INIT_ACK\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"script", name}, {"script", name, name}, {"script", "--trace", name}} {
+		for n, want := range map[int]int{10: 1, 1 << 20: 0} {
+			errs := newBuffer()
+			code := Run(context.Background(), append([]string{"sctp"}, args...), Streams{In: strings.NewReader(""), Out: &fullDisk{n}, Err: errs})
+			if code != want || (code != 0) != strings.Contains(errs.String(), errNoSpace.Error()) {
+				t.Errorf("%v with room for %d: status %d, %q", args, n, code, errs)
+			}
 		}
 	}
 }

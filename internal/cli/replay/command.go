@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/gosctp/gosctp/internal/cli/outcome"
@@ -43,8 +44,9 @@ A recording is not read, but done again: this program's own stack gets the same
 input, and each packet that it sends is compared with the one that was sent. A
 difference is reported with its step. Of a dump each step is decided again.
 
-The exit status is 0 if everything was as recorded, 1 if something differs, and
-2 if the file cannot be used.`,
+The exit status is 0 if everything was as recorded, also in a file that ends
+early; 1 if something differs, the file is damaged, or it has no such step or
+association; and 2 if the file or the flags cannot be used.`,
 		Example: `  sctp listen 127.0.0.1:5000 --record server.sctplog
   sctp replay server.sctplog
   sctp replay server.sctplog --why 12
@@ -57,6 +59,9 @@ The exit status is 0 if everything was as recorded, 1 if something differs, and
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := o.check(cmd.Flags().Changed); err != nil {
+				return err
+			}
 			o.max = 2000
 			return run(cmd.Context(), args[0], o, cmd.OutOrStdout())
 		},
@@ -68,8 +73,36 @@ The exit status is 0 if everything was as recorded, 1 if something differs, and
 	fs.IntVar(&o.to, "to", 0, "the last `step` to show; 0 for all")
 	fs.StringVar(&o.diagram, "diagram", "", "draw a ladder: as text, or into a `file` that ends in .svg, .html or .txt (--diagram=FILE)")
 	fs.Lookup("diagram").NoOptDefVal = "-"
-	cmd.MarkFlagsMutuallyExclusive("why", "diagram")
 	return cmd
+}
+
+// check finds flags that mean nothing; given tells which ones there are.
+func (o *options) check(given func(string) bool) error {
+	switch {
+	case given("why") && given("diagram"):
+		return outcome.Usage("--why shows one step and --diagram draws them all: choose one")
+	case given("why") && (given("from") || given("to")):
+		return outcome.Usage("--why shows one step, --from and --to choose several: choose one way")
+	case given("why") && o.why < 1:
+		return outcome.Usage("--why=%d: steps are numbered from 1", o.why)
+	case o.from < 1:
+		return outcome.Usage("--from=%d: steps are numbered from 1", o.from)
+	case o.to < 0:
+		return outcome.Usage("--to=%d: steps are numbered from 1; 0 is for all", o.to)
+	case o.to > 0 && o.from > o.to:
+		return outcome.Usage("--from=%d is behind --to=%d", o.from, o.to)
+	case given("assoc") && o.assoc == 0:
+		return outcome.Usage("--assoc=0: no association has this id")
+	case given("diagram"):
+		switch strings.ToLower(filepath.Ext(o.diagram)) {
+		case ".svg", ".html", ".htm", ".txt":
+		default:
+			if o.diagram != "-" {
+				return outcome.Usage("--diagram=%s: a name that ends in .svg, .html or .txt is needed", o.diagram)
+			}
+		}
+	}
+	return nil
 }
 
 // show takes the steps of a recording.
@@ -78,6 +111,8 @@ type show struct {
 	w      *bufio.Writer
 	ladder *replay.Ladder
 	steps  int
+	assocs []uint32 // that have steps
+	other  uint32   // the association of step --why, if it is not that of --assoc
 	shown  int
 	cut    bool
 	err    error
@@ -85,6 +120,12 @@ type show struct {
 
 func (s *show) step(st *replay.Step) {
 	s.steps++
+	if st.Assoc != 0 && !slices.Contains(s.assocs, st.Assoc) {
+		s.assocs = append(s.assocs, st.Assoc)
+	}
+	if st.N == s.o.why && st.Assoc != s.o.assoc {
+		s.other = st.Assoc
+	}
 	switch {
 	case s.err != nil, st.N < s.o.from, s.o.to > 0 && st.N > s.o.to, s.o.assoc != 0 && st.Assoc != s.o.assoc && st.Assoc != 0:
 		return
@@ -126,19 +167,51 @@ func run(ctx context.Context, path string, o options, out io.Writer) error {
 	if s.err != nil {
 		return s.err
 	}
-	if o.why > 0 && s.shown == 0 {
-		return outcome.Usage("there is no step %d: the recording has %d", o.why, s.steps)
+	missed := s.missed()
+	if missed != nil {
+		s.ladder = nil // nothing to be drawn
 	}
-	if o.why == 0 || !same {
+	if missed == nil && o.why == 0 || !same {
 		if err := s.finish(verdict); err != nil {
 			return err
 		}
 	}
-	if err := s.w.Flush(); err != nil {
-		return err
+	if missed == nil || !same {
+		if err := s.w.Flush(); err != nil {
+			return err
+		}
 	}
-	if !same {
+	switch {
+	case missed != nil:
+		return missed
+	case !same:
 		return outcome.ErrReported
+	}
+	return nil
+}
+
+// missed says which of the steps that were asked for there are not.
+func (s *show) missed() error {
+	o := &s.o
+	switch {
+	case o.assoc != 0 && !slices.Contains(s.assocs, o.assoc):
+		has := "none"
+		if len(s.assocs) > 0 {
+			has = strings.Trim(fmt.Sprint(s.assocs[:min(len(s.assocs), 20)]), "[]")
+		}
+		if len(s.assocs) > 20 {
+			has += " and more"
+		}
+		return fmt.Errorf("there is no association %d; those in the recording: %s", o.assoc, has)
+	case s.shown > 0:
+	case o.why > s.steps, o.from > 1 && o.from > s.steps:
+		return fmt.Errorf("there is no step %d: the recording has %d", max(o.why, o.from), s.steps)
+	case o.why > 0 && s.other != 0:
+		return fmt.Errorf("step %d is of association %d, not %d", o.why, s.other, o.assoc)
+	case o.why > 0:
+		return fmt.Errorf("step %d is of no association, not of %d", o.why, o.assoc)
+	case o.assoc != 0:
+		return fmt.Errorf("association %d has no step there", o.assoc)
 	}
 	return nil
 }
@@ -163,8 +236,6 @@ func (s *show) finish(verdict []string) error {
 		draw = s.ladder.WriteSVG
 	case ext == ".html", ext == ".htm":
 		draw = s.ladder.WriteHTML
-	case ext != ".txt":
-		return outcome.Usage("--diagram=%s: a name that ends in .svg, .html or .txt is needed", s.o.diagram)
 	}
 	file, err := os.Create(s.o.diagram)
 	if err != nil {
@@ -241,8 +312,12 @@ func (s *show) play(ctx context.Context, f *record.File) (verdict []string, same
 	if f.Stopped != "" {
 		say("Recording stopped early: %s.", f.Stopped)
 	}
-	if f.Damage != "" {
+	switch {
+	case f.Cut:
 		say("The file ends early: %s.", f.Damage)
+	case f.Damage != "":
+		same = false
+		say("The file is damaged %s. What is before it was played.", f.Damage)
 	}
 	return verdict, same, nil
 }

@@ -282,22 +282,71 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
+// TestDamaged: a file with another byte in its middle plays up to there, and
+// fails.
+func TestDamaged(t *testing.T) {
+	caller, _, dump := exchange(t)
+	for _, file := range []string{caller, dump} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b[len(b)/2] ^= 1
+		if err := os.WriteFile(file, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := command(file)
+		if outcome.Code(err) != outcome.Failed || !strings.Contains(out, "The file is damaged at byte ") || !strings.Contains(out, "What is before it was played.") {
+			t.Errorf("%v\n%s", err, out)
+		}
+	}
+}
+
 func TestMisuse(t *testing.T) {
-	caller, _, _ := exchange(t)
+	caller, called, _ := exchange(t)
 	other := filepath.Join(t.TempDir(), "other")
 	if err := os.WriteFile(other, []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for want, args := range map[string][]string{
-		"Name one file":         {},
-		"not a recording":       {other},
-		"no such file":          {other + "x"},
-		"there is no step 9999": {caller, "--why", "9999"},
-		".svg, .html or .txt":   {caller, "--diagram=x.pdf"},
+	svg := filepath.Join(t.TempDir(), "x.svg")
+	for _, tt := range []struct {
+		want string
+		code int
+		args []string
+	}{
+		{"Name one file", outcome.Misused, nil},
+		{"not a recording", outcome.Misused, []string{other}},
+		{"no such file", outcome.Misused, []string{other + "x"}},
+		{"neither a file nor a pipe", outcome.Misused, []string{os.DevNull}},
+		{"choose one", outcome.Misused, []string{caller, "--why", "3", "--diagram"}},
+		{"choose one way", outcome.Misused, []string{caller, "--why", "3", "--from", "2"}},
+		{"--why=0: steps are numbered from 1", outcome.Misused, []string{caller, "--why", "0"}},
+		{"--why=-1: steps are numbered from 1", outcome.Misused, []string{caller, "--why", "-1"}},
+		{"--from=0: steps", outcome.Misused, []string{caller, "--from", "0"}},
+		{"--to=-1: steps", outcome.Misused, []string{caller, "--to", "-1"}},
+		{"--from=10 is behind --to=5", outcome.Misused, []string{caller, "--from", "10", "--to", "5"}},
+		{"--assoc=0: no association", outcome.Misused, []string{caller, "--assoc", "0"}},
+		{"--diagram=: a name that ends in .svg, .html or .txt", outcome.Misused, []string{caller, "--diagram="}},
+		{".svg, .html or .txt", outcome.Misused, []string{caller, "--diagram=x.pdf"}},
+		{"there is no step 9999: the recording has 27", outcome.Failed, []string{caller, "--why", "9999"}},
+		{"there is no step 28: the recording has 27", outcome.Failed, []string{caller, "--from", "28"}},
+		{"there is no association 77; those in the recording: 3", outcome.Failed, []string{caller, "--assoc", "77"}},
+		{"there is no association 77; those in the recording: 3", outcome.Failed, []string{caller, "--assoc", "77", "--diagram=" + svg}},
+		{"there is no association 9; those", outcome.Failed, []string{caller, "--assoc", "9", "--why", "3"}},
+		{"step 1 is of no association, not of 3", outcome.Failed, []string{called, "--assoc", "3", "--why", "1"}},
+		{"association 3 has no step there", outcome.Failed, []string{called, "--assoc", "3", "--to", "1"}},
 	} {
-		_, err := command(args...)
-		if err == nil || !strings.Contains(err.Error(), want) || outcome.Code(err) != outcome.Misused {
-			t.Errorf("%v: %v, want %q", args, err, want)
+		out, err := command(tt.args...)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || outcome.Code(err) != tt.code || out != "" {
+			t.Errorf("%v: %v, status %d, want %q, %d\n%s", tt.args, err, outcome.Code(err), tt.want, tt.code, out)
+		}
+	}
+	if _, err := os.Stat(svg); err == nil {
+		t.Error("a diagram of nothing was written")
+	}
+	for _, args := range [][]string{{caller, "--to", "0"}, {caller, "--from", "27"}, {caller, "--assoc", "3", "--why", "27"}, {called, "--assoc", "3", "--from", "2", "--to", "2"}} {
+		if out, err := command(args...); err != nil || !strings.Contains(out, "SHUTDOWN COMPLETE") && !strings.Contains(out, "COOKIE ACK") {
+			t.Errorf("%v: %v\n%s", args, err, out)
 		}
 	}
 }

@@ -45,8 +45,23 @@ cannot be read or understood.`,
 	return c
 }
 
-// play plays files, all of them even if one fails.
-func play(ctx context.Context, files []string, trace bool, in io.Reader, out io.Writer) error {
+// checked keeps the first error of writing to w.
+type checked struct {
+	w   io.Writer
+	err error
+}
+
+// Write writes, or does nothing after an error.
+func (c *checked) Write(b []byte) (n int, err error) {
+	if c.err == nil {
+		n, c.err = c.w.Write(b)
+	}
+	return n, c.err
+}
+
+// play plays files, all of them even if one fails, but not on if out fails.
+func play(ctx context.Context, files []string, trace bool, in io.Reader, w io.Writer) error {
+	out := &checked{w: w}
 	var all []*script.Script
 	var bad []error
 	for _, f := range files {
@@ -65,8 +80,11 @@ func play(ctx context.Context, files []string, trace bool, in io.Reader, out io.
 	}
 	failed := 0
 	for _, s := range all {
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return outcome.ErrInterrupted
+		case out.err != nil:
+			return out.err
 		}
 		var o script.Options
 		if trace {
@@ -84,7 +102,10 @@ func play(ctx context.Context, files []string, trace bool, in io.Reader, out io.
 	if len(all) > 1 {
 		fmt.Fprintf(out, "%d of %d scripts held\n", len(all)-failed, len(all))
 	}
-	if failed > 0 {
+	switch {
+	case out.err != nil:
+		return out.err
+	case failed > 0:
 		return outcome.ErrReported
 	}
 	return nil
