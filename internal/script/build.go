@@ -356,6 +356,9 @@ func (f *field) cause(e env, b []byte) ([]byte, error) {
 		return chunk.AppendRestartNewAddrs(b, addrs...), nil
 	case "cause":
 		v := list(f.val)
+		if len(v) != 1 && len(v) != 2 {
+			return nil, fmt.Errorf("expected {code, bytes}, found %v", f.val)
+		}
 		n, err := e.num(v[0], u16)
 		if err != nil {
 			return nil, err
