@@ -12,5 +12,9 @@
 // or links of the program's own. Without a Host in the Config, Dial and Listen
 // use one that they share, and make it on first use.
 //
+// A Socket is the sockets API of RFC 6458, one-to-one and one-to-many, with
+// Linux's rules and errnos, for programs and layers that need more than that:
+// several associations at one socket, events, options, readiness without waiting.
+//
 // All methods of all types may be called by several goroutines at once.
 package socketapi

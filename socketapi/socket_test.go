@@ -3,6 +3,7 @@ package socketapi_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gosctp/gosctp/socketapi"
+	"github.com/gosctp/gosctp/transport"
 )
 
 func socket(t testing.TB, h *socketapi.Host, style socketapi.Style) *socketapi.Socket {
@@ -200,4 +202,31 @@ func TestSocketOneToMany(t *testing.T) {
 		_, err = c.Status(up.Assoc)
 		wantErr(t, err, syscall.EINVAL)
 	})
+}
+
+func ExampleHost_NewSocket() {
+	host, err := socketapi.NewHost(socketapi.HostConfig{Links: exampleLinks()})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer host.Close()
+	s, err := host.NewSocket(socketapi.SocketConfig{Style: socketapi.OneToMany})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer s.Close()
+	_, err = s.TryConnect(netip.MustParseAddrPort("10.0.0.2:38412"))
+	fmt.Println(errors.Is(err, syscall.EINPROGRESS))
+	_, err = s.TryRecv(make([]byte, 1500), 0)
+	fmt.Println(errors.Is(err, syscall.EAGAIN))
+	// Output:
+	// true
+	// true
+}
+
+func exampleLinks() []transport.Link {
+	a, _ := newLinks()
+	return a
 }
