@@ -199,6 +199,15 @@ func TestSocketConnect(t *testing.T) {
 
 			// Nobody answers.
 			n.SetHook(func(_, _ netip.Addr, _ []byte) bool { return false })
+			y := socket(t, ha, style)
+			id, err = y.TryConnect(ap("10.0.0.2:9"))
+			wantErr(t, err, syscall.EINPROGRESS)
+			_, err = y.TrySend([]byte("early"), nil, &socketapi.SendParams{Assoc: id}, false)
+			if style == socketapi.OneToOne { // has no association before it is up
+				wantErr(t, err, syscall.EPIPE)
+			} else {
+				noErr(t, err)
+			}
 			x := socket(t, ha, style)
 			noErr(t, x.SetInitMsg(socketapi.InitMsg{MaxAttempts: 2, MaxTimeout: 3 * time.Second}))
 			start := time.Now()

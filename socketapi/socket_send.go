@@ -164,12 +164,7 @@ func (s *Socket) target(to []netip.AddrPort, id AssocID, flags SendFlags) (m *me
 		}
 		return m, false, nil
 	}
-	if s.single() {
-		m = s.one
-	} else {
-		m = s.members[id]
-	}
-	if m == nil || m.ended {
+	if m = s.find(id); m == nil {
 		return nil, false, s.pipe()
 	}
 	return m, false, nil
