@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/gosctp/gosctp/internal/mono"
+	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/tcb"
 )
 
@@ -112,10 +113,19 @@ func (s *Step) note() string {
 	switch {
 	case strings.HasPrefix(s.Event, "timeout "):
 		return "the " + strings.TrimPrefix(s.Event, "timeout ") + " timer expires"
-	case strings.HasPrefix(s.Call, "the user "):
+	case s.Event == fsm.EvRoute.String() && s.cuts():
+		return fmt.Sprintf("the host has no way to path %d now", s.Path)
+	case s.Event == fsm.EvRoute.String():
+		return fmt.Sprintf("the host's way to path %d changes", s.Path)
+	case strings.HasPrefix(s.Call, "the user ") && !s.Follows:
 		return s.Call
 	}
 	return ""
+}
+
+// cuts reports whether the step takes note that a path's way is gone.
+func (s *Step) cuts() bool {
+	return slices.Contains(s.Changed, fmt.Sprintf("path %d: Cut false -> true", s.Path))
 }
 
 func (sec *section) add(r rung) {

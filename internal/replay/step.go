@@ -9,18 +9,21 @@ import (
 
 // Step is a step of a state machine, or a call that needed none.
 type Step struct {
-	N      int // from 1
-	At     mono.Time
-	Shard  int
-	Assoc  uint32 // 0: none
-	Call   string // what the executor was called for
-	In     *Seen  // the packet that came in, with the first step that it caused
-	Line   string // the step as package trace has it; "" where there was none
-	Event  string
-	Facts  []string
-	Func   string // the state function
-	Result string // its disposition
-	Orders []string
+	N     int // from 1
+	At    mono.Time
+	Shard int
+	Assoc uint32 // 0: none
+	Call  string // what the executor was called for
+	// Follows tells that the same call had a step before.
+	Follows bool
+	In      *Seen  // the packet that came in, with the first step that it caused
+	Line    string // the step as package trace has it; "" where there was none
+	Event   string
+	Path    tcb.PathID // of the event
+	Facts   []string
+	Func    string // the state function
+	Result  string // its disposition
+	Orders  []string
 
 	Before, After tcb.State
 	Changed       []string // in the control state, and in the paths

@@ -24,21 +24,17 @@ type Teller struct {
 	flow  sideeffects.Status
 	call  *sideeffects.Call
 	a     *sideeffects.Association
-	high  map[uint32]sentTSN // by association
-}
+	high  map[uint32]*sentTSN // by association
+	acks  map[uint32]*owed    // by association
 
-// sentTSN is the highest TSN that was sent under a tag.
-type sentTSN struct {
-	tag chunk.VTag
-	tsn chunk.TSN
-	any bool
+	counted bool // the DATA of the call in hand
 }
 
 // Begin implements record.Watcher.
 func (t *Teller) Begin(c *sideeffects.Call, a *sideeffects.Association) {
 	t.call, t.a = c, a
 	t.cur, t.early = t.cur[:0], t.early[:0]
-	t.flow = sideeffects.Status{}
+	t.flow, t.counted = sideeffects.Status{}, false
 	if a != nil && c.Op != sideeffects.OpPrepare {
 		t.was, t.flow = a.CloneTCB(), a.Status()
 	}
@@ -67,7 +63,7 @@ func describe(e *Step, s *sideeffects.Step) {
 	ev := s.Event
 	e.At, e.Before, e.After = ev.Env.Now, s.Before, s.After
 	e.Line = strings.TrimSuffix(string(trace.AppendLine(nil, "", s)), "\n")
-	e.Event, e.Facts = ev.ID.String(), trace.Facts(s.Before, ev)
+	e.Event, e.Facts, e.Path = ev.ID.String(), trace.Facts(s.Before, ev), ev.Path
 	e.Func, e.Result = fsm.Name(ev.ID, s.Before), s.Disposition.String()
 	for i := range s.Commands.Len() {
 		e.Orders = append(e.Orders, trace.Command(s.Commands.At(i)))
@@ -88,7 +84,7 @@ func direct(out *fsm.Commands) bool {
 // step begins the next step.
 func (t *Teller) step(assoc uint32) *Step {
 	t.n++
-	e := &Step{N: t.n, At: t.call.Now, Assoc: assoc, Call: callText(t.call)}
+	e := &Step{N: t.n, At: t.call.Now, Assoc: assoc, Call: callText(t.call), Follows: len(t.cur) > 0}
 	if d := t.call.Datagram; d != nil && len(t.cur) == 0 {
 		e.In = &Seen{
 			Src: d.Src, Dst: d.Dst, Text: trace.Packet(d.Packet), Chunks: chunks(d.Packet),
@@ -113,14 +109,16 @@ func (t *Teller) path(addr netip.Addr) tcb.PathID {
 // Packet implements record.Watcher.
 func (t *Teller) Packet(p []byte, to sideeffects.Addressing) {
 	h, _ := chunk.ParseHeader(p)
+	path := t.path(to.Dst)
 	t.early = append(t.early, Sent{
-		Src: to.Src, Dst: to.Dst, Text: trace.Packet(p), Chunks: t.reasons(p),
-		Ports: [2]uint16{h.SrcPort, h.DstPort}, Path: t.path(to.Dst),
+		Src: to.Src, Dst: to.Dst, Text: trace.Packet(p), Chunks: t.reasons(p, path),
+		Ports: [2]uint16{h.SrcPort, h.DstPort}, Path: path,
 	})
 }
 
 // End implements record.Watcher.
 func (t *Teller) End(c *sideeffects.Call, a *sideeffects.Association) {
+	t.arrive()
 	var flowed []string
 	if a != nil && c.Op != sideeffects.OpPrepare {
 		s := a.Status()

@@ -8,38 +8,44 @@ import (
 	"github.com/gosctp/gosctp/internal/trace"
 	"github.com/gosctp/gosctp/stack/fsm"
 	"github.com/gosctp/gosctp/stack/sideeffects"
+	"github.com/gosctp/gosctp/stack/tcb"
 )
 
 // reasons says why each chunk of a packet was sent. Control chunks were
 // commanded in a step of the same call; SACK and DATA go when the pipes find
 // them due.
-func (t *Teller) reasons(p []byte) (list []Reason) {
+func (t *Teller) reasons(p []byte, to tcb.PathID) (list []Reason) {
 	w := chunk.Walk(p[chunk.HeaderLen:])
-	data := false
+	data, ack := false, chunk.Sack{}
 	for {
 		c, ok := w.Next()
 		if !ok {
 			break
 		}
-		data = data || c.Type() == chunk.TypeData
-		list = append(list, Reason{Chunk: trace.Chunk(c), Why: t.reason(c)})
+		switch c.Type() {
+		case chunk.TypeData:
+			data = true
+		case chunk.TypeSack:
+			ack, _ = chunk.ParseSack(c)
+		}
+		list = append(list, Reason{Chunk: trace.Chunk(c), Why: t.reason(c, to)})
 	}
 	for i := range list {
 		if list[i].Why == "" {
-			list[i].Why = t.sack(data)
+			list[i].Why = t.sack(ack, data)
 		}
 	}
 	return list
 }
 
-func (t *Teller) reason(c chunk.Chunk) string {
+func (t *Teller) reason(c chunk.Chunk, to tcb.PathID) string {
 	switch c.Type() {
 	case chunk.TypeData:
 		if d, e := chunk.ParseData(c); e == chunk.ErrNone {
-			return t.data(d.TSN)
+			return t.data(&d, to)
 		}
 	case chunk.TypeSack:
-		return "" // see sack
+		return "" // see ack.go
 	}
 	return later
 }
@@ -96,64 +102,100 @@ func (t *Teller) event(ids ...fsm.EventID) *Step {
 	return nil
 }
 
-// sack says why a SACK was sent.
-func (t *Teller) sack(withData bool) string {
-	if s := t.event(fsm.EvTimeoutSack); s != nil {
-		return fmt.Sprintf("step %d: the time for which an acknowledgement may wait is over", s.N)
-	}
-	for i := len(t.cur) - 1; i >= 0; i-- {
-		for _, o := range t.cur[i].Orders {
-			if strings.HasPrefix(o, "acknowledge") {
-				return fmt.Sprintf("step %d: %s commands %q", t.cur[i].N, t.cur[i].Func, o)
-			}
-		}
-	}
-	switch s := t.event(fsm.EvData); {
-	case t.call.Op == sideeffects.OpConsumed:
-		return "the user has read, and the window opens again"
-	case s != nil && withData:
-		return fmt.Sprintf("the DATA of step %d is acknowledged, with data that goes there anyway", s.N)
-	case s != nil:
-		return fmt.Sprintf("the DATA of step %d is acknowledged now: enough packets, a gap, a duplicate, or asked for", s.N)
-	case withData:
-		return "an acknowledgement that was due later rides along with data"
-	case t.call.Op == sideeffects.OpResume:
-		return "it waited for the end of the batch"
-	}
-	return "due at the end of " + t.occasion()
-}
-
-// data says why a DATA chunk was sent now, for the first time or again.
-func (t *Teller) data(tsn chunk.TSN) string {
-	again := false
+// data says why a DATA chunk was sent to a path now, for the first time or again.
+func (t *Teller) data(d *chunk.Data, to tcb.PathID) string {
+	again, was := false, tcb.NoPath
 	if t.a != nil {
 		if t.high == nil {
-			t.high = make(map[uint32]sentTSN)
+			t.high = make(map[uint32]*sentTSN)
 		}
 		local, _ := t.a.Tags()
 		h := t.high[t.a.ID()]
-		if h.tag != local {
-			h = sentTSN{tag: local}
+		if h == nil || h.tag != local {
+			h = &sentTSN{tag: local, first: d.TSN}
+			t.high[t.a.ID()] = h
 		}
-		if again = h.any && tsn.LessEq(h.tsn); !again {
-			h.tsn, h.any = tsn, true
-		}
-		t.high[t.a.ID()] = h
+		again, was = h.send(d.TSN, to)
 	}
 	t3, sack := t.event(fsm.EvTimeoutT3), t.event(fsm.EvSack)
+	if again {
+		return "again: " + t.again(t3, sack, was)
+	}
 	switch {
-	case again && t3 != nil:
-		return fmt.Sprintf("again: T3-rtx expired (step %d)", t3.N)
-	case again && sack != nil:
-		return fmt.Sprintf("again: reported missing, or marked so before; the SACK of step %d lets it go", sack.N)
-	case again:
-		return "again: marked as lost before, and may go now, at " + t.occasion()
 	case t.call.Op == sideeffects.OpSend && len(t.cur) > 0:
-		return fmt.Sprintf("new: the message of step %d may go at once, or one before it", t.cur[len(t.cur)-1].N)
+		n, m := t.cur[len(t.cur)-1].N, &t.call.Message
+		switch {
+		case t.flow.Queued == 0:
+			return fmt.Sprintf("new: the message of step %d may go at once", n)
+		case d.Stream != m.Stream || d.Unordered() != m.Unordered:
+			return fmt.Sprintf("new: it was queued before, and may go now, at step %d", n)
+		}
+		return fmt.Sprintf("new: the message of step %d, or one before it, may go now", n)
 	case sack != nil:
 		return fmt.Sprintf("new: the SACK of step %d made room in the windows", sack.N)
 	case t3 != nil:
 		return fmt.Sprintf("new: at the timeout of step %d there was room", t3.N)
 	}
 	return "new: may go now, at " + t.occasion()
+}
+
+// again says why DATA is sent again that went to path was before.
+func (t *Teller) again(t3, sack *Step, was tcb.PathID) string {
+	if e := t.left(was); e != nil {
+		return fmt.Sprintf("it went to path %d, which step %d gives up (%s)", was, e.N, e.Event)
+	}
+	switch {
+	case t3 != nil && (t3.Path == was || was == tcb.NoPath):
+		return fmt.Sprintf("T3-rtx expired (step %d)", t3.N)
+	case t3 != nil:
+		return fmt.Sprintf("marked as lost before, and may go now, at the timeout of step %d", t3.N)
+	case sack != nil:
+		return fmt.Sprintf("reported missing, or marked so before; the SACK of step %d lets it go", sack.N)
+	}
+	return "marked as lost before, and may go now, at " + t.occasion()
+}
+
+// left returns the step of this call that has all DATA on path p go elsewhere.
+func (t *Teller) left(p tcb.PathID) *Step {
+	if p == tcb.NoPath {
+		return nil
+	}
+	for _, e := range t.cur {
+		for _, o := range e.Orders {
+			if o == fmt.Sprintf("rescue path %d", p) || o == fmt.Sprintf("path state path %d %v", p, tcb.PathInactive) {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// sentTSN is what was sent under a tag: where each TSN went last, from first
+// on.
+type sentTSN struct {
+	tag   chunk.VTag
+	first chunk.TSN
+	to    []tcb.PathID
+}
+
+// maxSent bounds how many TSNs a sentTSN keeps: more than are ever in flight.
+const maxSent = 1 << 16
+
+// send notes that a TSN goes to a path, and returns where it went before.
+func (h *sentTSN) send(tsn chunk.TSN, to tcb.PathID) (again bool, was tcb.PathID) {
+	switch i := int(tsn.Diff(h.first)); {
+	case i < 0:
+		return true, tcb.NoPath // too long ago
+	case i < len(h.to):
+		was, h.to[i] = h.to[i], to
+		return true, was
+	case i > len(h.to): // not in their order: no stack of ours
+		h.first, h.to = tsn, h.to[:0]
+	}
+	h.to = append(h.to, to)
+	if n := len(h.to) - maxSent; n > maxSent {
+		h.to = append(h.to[:0], h.to[n:]...)
+		h.first += chunk.TSN(n)
+	}
+	return false, tcb.NoPath
 }
