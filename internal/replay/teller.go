@@ -28,13 +28,14 @@ type Teller struct {
 	acks  map[uint32]*owed    // by association
 
 	counted bool // the DATA of the call in hand
+	spent   int  // bytes of DATA that were sent in it
 }
 
 // Begin implements record.Watcher.
 func (t *Teller) Begin(c *sideeffects.Call, a *sideeffects.Association) {
 	t.call, t.a = c, a
 	t.cur, t.early = t.cur[:0], t.early[:0]
-	t.flow, t.counted = sideeffects.Status{}, false
+	t.flow, t.counted, t.spent = sideeffects.Status{}, false, 0
 	if a != nil && c.Op != sideeffects.OpPrepare {
 		t.was, t.flow = a.CloneTCB(), a.Status()
 	}

@@ -117,6 +117,7 @@ func (t *Teller) data(d *chunk.Data, to tcb.PathID) string {
 		}
 		again, was = h.send(d.TSN, to)
 	}
+	t.spent += len(d.Payload)
 	t3, sack := t.event(fsm.EvTimeoutT3), t.event(fsm.EvSack)
 	if again {
 		return "again: " + t.again(t3, sack, was)
@@ -131,12 +132,24 @@ func (t *Teller) data(d *chunk.Data, to tcb.PathID) string {
 			return fmt.Sprintf("new: it was queued before, and may go now, at step %d", n)
 		}
 		return fmt.Sprintf("new: the message of step %d, or one before it, may go now", n)
+	case sack != nil && t.room(to):
+		return fmt.Sprintf("new: the SACK of step %d lets it go; there was room before: Nagle's algorithm, or the bound of a burst", sack.N)
 	case sack != nil:
 		return fmt.Sprintf("new: the SACK of step %d made room in the windows", sack.N)
 	case t3 != nil:
 		return fmt.Sprintf("new: at the timeout of step %d there was room", t3.N)
 	}
 	return "new: may go now, at " + t.occasion()
+}
+
+// room reports whether the windows had room on a path, before the call, for all
+// DATA that was sent in it.
+func (t *Teller) room(to tcb.PathID) bool {
+	if int(to) >= len(t.flow.Paths) || t.flow.PeerRwnd < t.spent {
+		return false
+	}
+	p := &t.flow.Paths[to]
+	return p.InFlight+t.spent <= p.Cwnd
 }
 
 // again says why DATA is sent again that went to path was before.
