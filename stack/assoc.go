@@ -157,6 +157,11 @@ func (a *Assoc) Send(m Message, b *seg.Buf) error {
 		if !m.More {
 			sh.sender.take(a)
 		}
+		if r == fsm.ResultOK && a.a.Wakes == 0 {
+			// It is queued, and that is all: no packet, no timer, nobody to wake.
+			sh.mu.Unlock()
+			return nil
+		}
 	}
 	sh.settle(a)
 	sh.release()

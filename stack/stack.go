@@ -299,11 +299,11 @@ func (b *bucket) take(now mono.Time) bool {
 	if b.last == 0 {
 		b.last, b.tokens = now, b.rate
 	}
-	if add := int(now.Sub(b.last) / (mono.Second / mono.Duration(b.rate))); add > 0 {
-		b.tokens = min(b.rate, b.tokens+add)
+	if add := int(now.Sub(b.last) / max(mono.Second/mono.Duration(b.rate), 1)); add > 0 {
+		b.tokens += min(add, b.rate-b.tokens)
 		b.last = now
 	}
-	if b.tokens == 0 {
+	if b.tokens <= 0 {
 		return false
 	}
 	b.tokens--
