@@ -158,17 +158,14 @@ func TestOutOfTheBlueRate(t *testing.T) {
 	// Set-up is not what is bounded.
 	p.connect()
 
-	// However many are allowed, or none.
-	for rate, want := range map[int]int{math.MaxInt: 500, -1: 0} {
-		r := newRig(t, withOptions(func(o *stack.Options) { o.OutOfBlueRate = rate }))
-		p, n := r.peer(), 0
-		for range 500 {
-			r.clk.step(r.clk.t.Add(mono.Microsecond))
-			p.sendTag(5, sack(1, 1500))
-			n += len(r.take())
-		}
-		if n != want {
-			t.Errorf("rate %d: %d answers, want %d", rate, n, want)
+	// However many are allowed.
+	r = newRig(t, withOptions(func(o *stack.Options) { o.OutOfBlueRate = math.MaxInt }))
+	p = r.peer()
+	for range 500 {
+		r.clk.step(r.clk.t.Add(mono.Microsecond))
+		p.sendTag(5, sack(1, 1500))
+		if len(r.take()) != 1 {
+			t.Fatal("no answer")
 		}
 	}
 }
