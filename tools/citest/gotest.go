@@ -30,6 +30,7 @@ type event struct {
 // only holds them together.
 type gotest struct {
 	rowOf    func(pkg, test string) *row
+	ci       bool                // a skip that is not one of mayskip is a failure
 	output   map[string][]string // by package and test
 	parent   map[string]bool
 	status   map[string]string
@@ -60,7 +61,7 @@ func (j *job) goTest(dir string, timeout time.Duration, rowOf func(pkg, test str
 		j.row.fail(err.Error())
 		return
 	}
-	g := &gotest{rowOf: rowOf, output: map[string][]string{}, parent: map[string]bool{}, status: map[string]string{}, pkgFails: map[string]bool{}}
+	g := &gotest{rowOf: rowOf, ci: j.ci, output: map[string][]string{}, parent: map[string]bool{}, status: map[string]string{}, pkgFails: map[string]bool{}}
 	s := bufio.NewScanner(out)
 	s.Buffer(nil, 16<<20)
 	for s.Scan() {
@@ -129,7 +130,7 @@ func (g *gotest) finish() {
 		switch {
 		case status == "":
 			g.report(key, "fail")
-		case !g.parent[key] || status == "fail" && !g.childFailed(key):
+		case !g.parent[key] || status == "skip" || status == "fail" && !g.childFailed(key):
 			g.report(key, status)
 		}
 	}
@@ -155,12 +156,21 @@ func (g *gotest) report(key, status string) {
 	case "pass":
 		r.pass()
 	case "skip":
-		r.skip(reason(g.output[key]))
+		why := reason(g.output[key])
+		if g.ci && !maySkip.MatchString(why) {
+			r.fail(name + " was skipped: " + why)
+		} else {
+			r.skip(why)
+		}
 	default:
 		r.fail(name)
 		fmt.Printf("--- FAIL %s\n%s", name, tail(g.output[key], 60))
 	}
 }
+
+// maySkip are the reasons that count in CI, too: tools in the form of tests, and
+// what a kernel has or has not, which nobody can install.
+var maySkip = regexp.MustCompile(`^(for use with -explore\.|TestMutantsAreFound builds|the kernel's SCTP is |this kernel has no UDP_SEGMENT|this host has no IPv6|chance put our block)`)
 
 // skipLine is how the text of t.Skip is printed.
 var skipLine = regexp.MustCompile(`^\s+\w+\.go:\d+: (.*)`)
